@@ -1,2 +1,22 @@
-var app = WebApplication.CreateBuilder(args).Build();
-app.Run();
+using Tracepipe.Storefront.Accounts;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+
+return await Startup.RunAsync(args, Tracepipe.Storefront.Product.Modules);
+
+namespace Tracepipe.Storefront
+{
+    /// <summary>The product: one Add and one Map per module.</summary>
+    internal static class Product
+    {
+        public static Composition Modules { get; } = new(
+            builder => builder
+                .AddPlatform()
+                .AddAccounts()
+                .AddOrganizations(),
+            app => app
+                .MapPlatform()
+                .MapAccounts()
+                .MapOrganizations());
+    }
+}

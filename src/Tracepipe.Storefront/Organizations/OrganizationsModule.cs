@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Authorization;
+
+namespace Tracepipe.Storefront.Organizations;
+
+/// <summary>
+/// Who owns and pays. Owns: organizations, members and their roles, the policies of routes, the audit log, operators. Does not own: people (Accounts),
+/// money (Billing), keys (Keys).
+/// </summary>
+internal static class OrganizationsModule
+{
+    public static WebApplicationBuilder AddOrganizations(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<Memberships>();
+        services.AddScoped<Caller>();
+        services.AddScoped<IAuthorizationHandler, PermissionHandler>();
+        services.AddScoped<IAuthorizationHandler, OperatorHandler>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationAnswers>();
+        services.AddAuthorization(options =>
+        {
+            options.FallbackPolicy = options.DefaultPolicy; // a route that says nothing is closed
+            options.AddPolicy(Policies.SignedIn, policy => policy.RequireAuthenticatedUser());
+            options.AddPolicy(Policies.Operator, policy => policy.RequireAuthenticatedUser().AddRequirements(new OperatorRequirement()));
+            foreach (var permission in Permissions.All)
+                options.AddPolicy(permission, policy => policy.RequireAuthenticatedUser().AddRequirements(new PermissionRequirement(permission)));
+        });
+        return builder;
+    }
+
+    public static WebApplication MapOrganizations(this WebApplication app) => app;
+}

@@ -1,0 +1,160 @@
+using System.Data;
+using Npgsql;
+
+namespace Tracepipe.Storefront.Platform;
+
+/// <summary>
+/// The doors to PostgreSQL. <see cref="Web"/> is for pages and the API: row-level security lets it see one organization, named by <c>app.org</c>, and
+/// one person, named by <c>app.person</c>. <see cref="Work"/> is for what serves all organizations: key lookup, webhook inbox, jobs, the operator.
+/// Neither may change the schema.
+/// </summary>
+internal sealed class Database(string connectionString) : IAsyncDisposable
+{
+    public const string WebRole = "tracepipe_web";
+    public const string WorkRole = "tracepipe_work";
+
+    /// <summary>Connections as <c>tracepipe_web</c>. Prefer <see cref="ReadAsync"/> and <see cref="BeginAsync(Guid, Guid?, CancellationToken)"/>, which name the organization.</summary>
+    public NpgsqlDataSource Web { get; } = Open(connectionString, WebRole, 40);
+
+    /// <summary>Connections as <c>tracepipe_work</c>, which sees every organization: every statement must filter by itself.</summary>
+    public NpgsqlDataSource Work { get; } = Open(connectionString, WorkRole, 40);
+
+    /// <summary>The connection string without a role: the migrations' and LISTEN's.</summary>
+    public string ConnectionString { get; } = connectionString;
+
+    /// <summary>Runs what <paramref name="questions"/> asks for one organization in a single round trip.</summary>
+    public async Task ReadAsync(Guid organization, Guid? person, Action<Questions> questions, CancellationToken cancel)
+    {
+        var asked = new Questions();
+        asked.Tenant(organization, person);
+        questions(asked);
+        await asked.RunAsync(Web, cancel);
+    }
+
+    /// <summary>Runs questions that no organization owns (people, memberships) as <c>tracepipe_web</c> with only the person named.</summary>
+    public Task ReadAsPersonAsync(Guid person, Action<Questions> questions, CancellationToken cancel) => ReadAsync(Guid.Empty, person, questions, cancel);
+
+    /// <summary>Runs questions over all organizations in a single round trip: for jobs, the inbox, key lookup.</summary>
+    public async Task WorkReadAsync(Action<Questions> questions, CancellationToken cancel)
+    {
+        var asked = new Questions();
+        questions(asked);
+        await asked.RunAsync(Work, cancel);
+    }
+
+    /// <summary>Begins a transaction that sees and changes one organization only. Nothing is written until <see cref="Transaction.CommitAsync"/>.</summary>
+    public async Task<Transaction> BeginAsync(Guid organization, Guid? person, CancellationToken cancel)
+    {
+        var connection = await Web.OpenConnectionAsync(cancel);
+        return await Transaction.BeginAsync(connection, (organization, person), cancel);
+    }
+
+    /// <summary>Begins a transaction over all organizations: for jobs, the inbox, registration.</summary>
+    public async Task<Transaction> BeginWorkAsync(CancellationToken cancel)
+    {
+        var connection = await Work.OpenConnectionAsync(cancel);
+        return await Transaction.BeginAsync(connection, tenant: null, cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Web.DisposeAsync();
+        await Work.DisposeAsync();
+    }
+
+    private static NpgsqlDataSource Open(string connectionString, string role, int pool)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString);
+        settings.Options = string.IsNullOrEmpty(settings.Options) ? $"-c role={role}" : $"{settings.Options} -c role={role}";
+        settings.ApplicationName = role;
+        settings.MaxPoolSize = pool;
+        settings.MaxAutoPrepare = 100;
+        settings.AutoPrepareMinUsages = 2;
+        settings.Timeout = 5;
+        settings.CommandTimeout = 15;
+        settings.IncludeErrorDetail = false;
+        return new NpgsqlDataSourceBuilder(settings.ConnectionString).Build();
+    }
+}
+
+/// <summary>One transaction: an organization's own (row-level security applies) or one over all of them. Disposed without commit, it rolls back.</summary>
+internal sealed class Transaction : IAsyncDisposable
+{
+    private readonly NpgsqlConnection connection;
+    private readonly NpgsqlTransaction transaction;
+    private (Guid Organization, Guid? Person)? tenant;
+    private List<Func<CancellationToken, Task>>? afterCommit;
+
+    private Transaction(NpgsqlConnection connection, NpgsqlTransaction transaction, (Guid, Guid?)? tenant)
+    {
+        this.connection = connection;
+        this.transaction = transaction;
+        this.tenant = tenant;
+    }
+
+    /// <summary>For COPY and other things that only the driver offers.</summary>
+    public NpgsqlConnection Connection => connection;
+
+    internal static async Task<Transaction> BeginAsync(NpgsqlConnection connection, (Guid, Guid?)? tenant, CancellationToken cancel)
+    {
+        try
+        {
+            return new Transaction(connection, await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancel), tenant);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs several statements in one round trip.</summary>
+    public async Task ReadAsync(Action<Questions> questions, CancellationToken cancel)
+    {
+        var asked = new Questions();
+        if (tenant is { } t) asked.Tenant(t.Organization, t.Person);
+        questions(asked);
+        await asked.RunAsync(connection, cancel);
+        tenant = null; // set_config(…, true) lasts until the transaction's end
+    }
+
+    /// <summary>Runs one statement and returns the rows it changed.</summary>
+    public async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancel)
+    {
+        Answer<int>? answer = null;
+        await ReadAsync(q => answer = q.Execute(sql), cancel);
+        return answer!.Value;
+    }
+
+    /// <summary>The first row, or the default when there is none.</summary>
+    public async Task<T?> FirstAsync<T>(FormattableString sql, Func<NpgsqlDataReader, T> map, CancellationToken cancel)
+    {
+        Answer<T?>? answer = null;
+        await ReadAsync(q => answer = q.First(sql, map), cancel);
+        return answer!.Value;
+    }
+
+    /// <summary>All rows.</summary>
+    public async Task<IReadOnlyList<T>> ListAsync<T>(FormattableString sql, Func<NpgsqlDataReader, T> map, CancellationToken cancel)
+    {
+        Answer<IReadOnlyList<T>>? answer = null;
+        await ReadAsync(q => answer = q.List(sql, map), cancel);
+        return answer!.Value;
+    }
+
+    /// <summary>Registers what must happen only when the transaction has been committed, such as dropping a cache entry.</summary>
+    public void AfterCommit(Func<CancellationToken, Task> then) => (afterCommit ??= []).Add(then);
+
+    public async Task CommitAsync(CancellationToken cancel)
+    {
+        await transaction.CommitAsync(cancel);
+        if (afterCommit is null) return;
+        foreach (var then in afterCommit) await then(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await transaction.DisposeAsync();
+        await connection.DisposeAsync();
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Npgsql;
+
+namespace Tracepipe.Storefront.Platform;
+
+/// <summary>
+/// The last word on every request: gives it an id, and turns what fell through (exceptions, empty error statuses) into the surface's own error. Pages
+/// keep their status with an empty body; the Ui module renders a page for it.
+/// </summary>
+internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> log)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        var requestId = Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
+        context.TraceIdentifier = requestId;
+        context.Response.Headers["X-Request-Id"] = requestId;
+        try
+        {
+            await next(context);
+        }
+        catch (Exception failure)
+        {
+            if (context.RequestAborted.IsCancellationRequested && failure is OperationCanceledException or IOException) return; // the caller has gone
+            var problem = Explain(failure, requestId);
+            if (problem.Status >= 500) Failed(log, failure, context.Request.Method, Printable(context.Request.Path), requestId);
+            if (context.Response.HasStarted) throw;
+            context.Response.Clear();
+            context.Response.Headers["X-Request-Id"] = requestId;
+            await AnswerAsync(context, problem);
+            return;
+        }
+        if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null, ContentType: null } && IsApi(context.Request.Path))
+            await FromStatus(context.Response.StatusCode, requestId).WriteAsync(context);
+    }
+
+    /// <summary>Whether errors of this path are JSON rather than a page.</summary>
+    public static bool IsApi(PathString path) => path.StartsWithSegments("/v1", StringComparison.Ordinal) || path.StartsWithSegments("/api", StringComparison.Ordinal)
+        || path.StartsWithSegments("/webhooks", StringComparison.Ordinal) || path.StartsWithSegments("/health", StringComparison.Ordinal) || path.StartsWithSegments("/openapi", StringComparison.Ordinal);
+
+    private static async Task AnswerAsync(HttpContext context, Problem problem)
+    {
+        if (IsApi(context.Request.Path)) { await problem.WriteAsync(context); return; }
+        context.Response.StatusCode = problem.Status;
+        if (problem.RetryAfter is { } seconds) context.Response.Headers.RetryAfter = seconds.ToString();
+    }
+
+    private static Problem Explain(Exception failure, string requestId) => failure switch
+    {
+        BadHttpRequestException { StatusCode: 413 } => FromStatus(413, requestId),
+        BadHttpRequestException { InnerException: JsonException json } => Problem.BadRequest(Sentence(json)),
+        BadHttpRequestException bad => FromStatus(bad.StatusCode, requestId),
+        JsonException json => Problem.BadRequest(Sentence(json)),
+        // 57P01–03: the server is going down or starting; 53300: too many connections; 08xxx: connection.
+        PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" or "55P03" or "25006" or "53100" } => Problem.Unavailable(),
+        PostgresException => Problem.Internal(requestId),
+        NpgsqlException or TimeoutException => Problem.Unavailable(),
+        Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: NpgsqlException inner } => Explain(inner, requestId),
+        InvalidOperationException { InnerException: NpgsqlException inner } => Explain(inner, requestId), // EF's retry advice around a lost connection
+        Microsoft.AspNetCore.Antiforgery.AntiforgeryValidationException => Problem.BadRequest("The form is too old or came from another site. Load the page again and repeat."),
+        _ => Problem.Internal(requestId),
+    };
+
+    private static string Sentence(JsonException json)
+    {
+        var where = json.Path is { Length: > 1 } path && !path.Contains('\n', StringComparison.Ordinal) ? $" at {path}" : "";
+        return $"The JSON body cannot be read{where}: check its syntax, names and types against the API reference.";
+    }
+
+    private static Problem FromStatus(int status, string requestId) => status switch
+    {
+        400 => Problem.BadRequest("The request cannot be read: check its syntax, names and types against the API reference."),
+        401 => Problem.Unauthorized("Log in or send an API key in the X-API-Key header."),
+        403 => new Problem(403, "forbidden", "This is not allowed for you."),
+        404 => Problem.NotFound("The address"),
+        405 => new Problem(405, "method_not_allowed", "This address does not take that method: see the API reference."),
+        406 => new Problem(406, "not_acceptable", "This address cannot answer in that media type."),
+        408 => new Problem(408, "request_timeout", "The request came too slowly and was cut off. Send it again."),
+        413 => new Problem(413, "payload_too_large", "The body is larger than this address takes."),
+        415 => new Problem(415, "unsupported_media_type", "Send the body as application/json."),
+        429 => Problem.TooMany("Too many requests. Wait and try again.", 60),
+        503 => Problem.Unavailable(),
+        >= 500 => Problem.Internal(requestId),
+        _ => new Problem(status, "bad_request", "The request cannot be carried out."),
+    };
+
+    private static string Printable(PathString path) => string.Concat((path.Value ?? "").Where(c => !char.IsControl(c)));
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed, request {RequestId}")]
+    private static partial void Failed(ILogger log, Exception failure, string method, string path, string requestId);
+}

@@ -1,0 +1,107 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Tracepipe.Storefront.Platform;
+
+/// <summary>The answer to one of several <see cref="Questions"/>: readable once they have been run.</summary>
+internal sealed class Answer<T>
+{
+    private bool answered;
+
+    /// <exception cref="InvalidOperationException">The questions have not been run yet.</exception>
+    public T Value
+    {
+        get => answered ? field : throw new InvalidOperationException("The questions have not been run yet.");
+        internal set { field = value; answered = true; }
+    } = default!;
+}
+
+/// <summary>
+/// Several statements that travel to PostgreSQL in one round trip and one implicit transaction. Holes of the interpolated text become parameters,
+/// never text. <code>var keys = q.List($"select id, name from api_keys where organization_id = {org}", r => …);</code>
+/// </summary>
+internal sealed class Questions
+{
+    private readonly List<Asked> asked = [];
+
+    /// <param name="Sql">The statement, its holes the parameters.</param>
+    /// <param name="Read">Reads the statement's result set; null when it has none.</param>
+    /// <param name="Done">Called at the end with the number of changed rows.</param>
+    private sealed record Asked(FormattableString Sql, Func<NpgsqlDataReader, CancellationToken, Task>? Read, Action<int>? Done = null);
+
+    internal void Tenant(Guid organization, Guid? person) =>
+        asked.Add(new Asked($"select set_config('app.org', {(organization == Guid.Empty ? "" : organization.ToString())}, true), set_config('app.person', {person?.ToString() ?? ""}, true)", static (_, _) => Task.CompletedTask));
+
+    /// <summary>All rows of a SELECT, or of a statement that ends in RETURNING.</summary>
+    public Answer<IReadOnlyList<T>> List<T>(FormattableString sql, Func<NpgsqlDataReader, T> map)
+    {
+        var answer = new Answer<IReadOnlyList<T>>();
+        asked.Add(new Asked(sql, async (reader, cancel) =>
+        {
+            var rows = new List<T>();
+            while (await reader.ReadAsync(cancel)) rows.Add(map(reader));
+            answer.Value = rows;
+        }));
+        return answer;
+    }
+
+    /// <summary>The first row of a SELECT or of a statement that ends in RETURNING, or the default when there is none.</summary>
+    public Answer<T?> First<T>(FormattableString sql, Func<NpgsqlDataReader, T> map)
+    {
+        var answer = new Answer<T?>();
+        asked.Add(new Asked(sql, async (reader, cancel) => answer.Value = await reader.ReadAsync(cancel) ? map(reader) : default));
+        return answer;
+    }
+
+    /// <summary>A statement for its effect, without a result set of its own (SELECT of a function excepted); the answer is the number of rows it changed.</summary>
+    public Answer<int> Execute(FormattableString sql)
+    {
+        var answer = new Answer<int>();
+        var isSelect = sql.Format.AsSpan().TrimStart().StartsWith("select", StringComparison.OrdinalIgnoreCase);
+        asked.Add(new Asked(sql, isSelect ? static (_, _) => Task.CompletedTask : null, changed => answer.Value = changed));
+        return answer;
+    }
+
+    internal async Task RunAsync(NpgsqlDataSource source, CancellationToken cancel)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await RunAsync(connection, cancel);
+    }
+
+    internal async Task RunAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        await using var batch = connection.CreateBatch();
+        foreach (var question in asked) batch.BatchCommands.Add(Command(question.Sql));
+        await using (var reader = await batch.ExecuteReaderAsync(cancel))
+        {
+            // The reader stands on the first statement that has a result set and steps over those without.
+            foreach (var question in asked)
+            {
+                if (question.Read is null) continue;
+                await question.Read(reader, cancel);
+                await reader.NextResultAsync(cancel);
+            }
+            while (await reader.NextResultAsync(cancel)) { }
+        }
+        for (var i = 0; i < asked.Count; i++) asked[i].Done?.Invoke(Math.Max(0, batch.BatchCommands[i].RecordsAffected));
+    }
+
+    /// <summary>Holes become numbered parameters. <c>null</c> travels as an untyped NULL: cast it in the SQL (<c>{x}::text</c>).</summary>
+    internal static NpgsqlBatchCommand Command(FormattableString sql)
+    {
+        var names = new object[sql.ArgumentCount];
+        for (var i = 0; i < names.Length; i++) names[i] = "$" + (i + 1);
+        var command = new NpgsqlBatchCommand(string.Format(null, sql.Format, names));
+        foreach (var value in sql.GetArguments()) command.Parameters.Add(Parameter(value));
+        return command;
+    }
+
+    private static NpgsqlParameter Parameter(object? value) => value switch
+    {
+        null => new NpgsqlParameter { Value = DBNull.Value },
+        NpgsqlParameter parameter => parameter,
+        DateTimeOffset at => new NpgsqlParameter { Value = at.ToUniversalTime(), NpgsqlDbType = NpgsqlDbType.TimestampTz },
+        Enum name => throw new ArgumentException($"{name.GetType().Name} needs its stored name: write {{value.Stored()}}.", nameof(value)),
+        _ => new NpgsqlParameter { Value = value },
+    };
+}

@@ -1,0 +1,91 @@
+namespace Tracepipe.Storefront.Platform;
+
+/// <summary>
+/// A started Tracepipe with everything it runs on: database, sandbox when no Stripe is configured, web host. The program, the self-test and the tests
+/// start it the same way; disposing stops all of it.
+/// </summary>
+internal sealed class StorefrontApp : IAsyncDisposable
+{
+    private readonly List<IAsyncDisposable> owned;
+
+    private StorefrontApp(WebApplication web, List<IAsyncDisposable> parts)
+    {
+        Web = web;
+        owned = parts;
+    }
+
+    public WebApplication Web { get; }
+
+    public IServiceProvider Services => Web.Services;
+
+    /// <summary>The first address it listens on, such as <c>http://localhost:5080</c>.</summary>
+    public string Address => Web.Urls.First();
+
+    /// <summary>Builds and starts the product.</summary>
+    /// <param name="command">Flags and configuration arguments.</param>
+    /// <param name="compose">The modules: <see cref="Composition"/>.</param>
+    /// <param name="configure">What a test changes: configuration, clock.</param>
+    /// <param name="listen">False for subcommands: services exist, no port is opened, no background work runs.</param>
+    /// <exception cref="StartupException">Something outside prevents the start; the message says what to do.</exception>
+    public static async Task<StorefrontApp> StartAsync(CommandLine command, Composition compose, Action<WebApplicationBuilder>? configure, bool listen, CancellationToken cancel)
+    {
+        var parts = new List<IAsyncDisposable>();
+        try
+        {
+            var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+            {
+                Args = command.Rest,
+                ContentRootPath = Paths.Project,
+                WebRootPath = Path.Combine(Paths.Project, "wwwroot"),
+                ApplicationName = typeof(StorefrontApp).Assembly.GetName().Name,
+            });
+            builder.Configuration.AddEnvironmentAliases();
+            configure?.Invoke(builder);
+            builder.Services.AddSingleton(command);
+            if (!builder.Services.Any(s => s.ServiceType == typeof(TimeProvider))) builder.Services.AddSingleton(TimeProvider.System);
+            ConfigurationRules.Check(builder);
+
+            using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
+            var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), cancel);
+            parts.Add(database);
+
+            compose.Add(builder);
+            var app = builder.Build();
+            compose.Map(app);
+            if (listen) await ListenAsync(app, cancel);
+            return new StorefrontApp(app, parts);
+        }
+        catch
+        {
+            await StopAsync(parts);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Web.StopAsync();
+        await Web.DisposeAsync();
+        await StopAsync(owned);
+    }
+
+    private static async Task ListenAsync(WebApplication app, CancellationToken cancel)
+    {
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (IOException failure) when (failure.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || failure.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new StartupException($"The address {string.Join(", ", app.Urls)} is in use: stop the other program or choose one with --urls http://localhost:PORT.", failure);
+        }
+    }
+
+    private static async Task StopAsync(List<IAsyncDisposable> owned)
+    {
+        for (var i = owned.Count - 1; i >= 0; i--) await owned[i].DisposeAsync();
+    }
+}
+
+/// <summary>Which modules make the product: how they register and how they map.</summary>
+internal sealed record Composition(Action<WebApplicationBuilder> Add, Action<WebApplication> Map);
