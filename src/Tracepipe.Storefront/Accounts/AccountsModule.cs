@@ -9,3 +9,6 @@ internal static class AccountsModule
 
     public static WebApplication MapAccounts(this WebApplication app) => app;
 }
+
+/// <summary>A person has proved an e-mail address and now exists, in the running transaction: other modules add what belongs to him (an organization).</summary>
+internal sealed record PersonMade(Guid PersonId, string Name, string Email);

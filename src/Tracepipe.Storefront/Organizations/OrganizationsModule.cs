@@ -1,4 +1,6 @@
 using Microsoft.AspNetCore.Authorization;
+using Tracepipe.Storefront.Accounts;
+using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Organizations;
 
@@ -24,6 +26,8 @@ internal static class OrganizationsModule
             foreach (var permission in Permissions.All)
                 options.AddPolicy(permission, policy => policy.RequireAuthenticatedUser().AddRequirements(new PermissionRequirement(permission)));
         });
+        services.AddAfter<PersonMade>((made, transaction, provider, cancel) =>
+            provider.GetRequiredService<Memberships>().MakePersonalAsync(made.PersonId, made.Name, made.Email, transaction, cancel));
         return builder;
     }
 
