@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+using Microsoft.Playwright;
+
+namespace Tracepipe.BrowserTests.Browser;
+
+/// <summary>
+/// A test that opens pages. What the browser complains about (script errors, console errors, violations of the content
+/// security policy) fails the test unless it says that it expects them; a failed test leaves a screenshot of each page.
+/// </summary>
+public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
+{
+    private readonly List<IBrowserContext> _contexts = [];
+    private readonly ConcurrentQueue<string> _complaints = new();
+
+    /// <summary>What the browser complained about so far, in order.</summary>
+    protected IReadOnlyCollection<string> Complaints => _complaints;
+
+    /// <summary>Complaints that contain one of these are part of the test.</summary>
+    protected IList<string> ExpectedComplaints { get; } = [];
+
+    public virtual ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>A page in a fresh context. Options: viewport, colour scheme, script switched off …</summary>
+    protected async Task<IPage> OpenPageAsync(BrowserNewContextOptions? options = null)
+    {
+        var context = await fixture.Browser.NewContextAsync(options ?? new());
+        _contexts.Add(context);
+        context.SetDefaultTimeout(15_000);
+        await context.ExposeFunctionAsync("reportViolation", (string text) => _complaints.Enqueue(text));
+        await context.AddInitScriptAsync(
+            "addEventListener('securitypolicyviolation', e => reportViolation(`CSP of ${location.origin} blocked ${e.blockedURI} (${e.effectiveDirective})`))");
+        context.Console += (_, message) => { if (message.Type == "error") _complaints.Enqueue($"console: {message.Text} ({message.Location})"); };
+        context.WebError += (_, error) => _complaints.Enqueue($"script: {error.Error}");
+        return await context.NewPageAsync();
+    }
+
+    /// <summary>Keeps a picture of a page under the artifacts, for people to look at.</summary>
+    protected static Task PictureAsync(IPage page, string name) =>
+        page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, name + ".png"), FullPage = true });
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        var failed = TestContext.Current.TestState?.Result == TestResult.Failed;
+        var number = 0;
+        foreach (var page in _contexts.SelectMany(c => c.Pages))
+            if (failed) await PictureAsync(page, $"failed/{FileName(TestContext.Current.Test?.TestDisplayName)}-{++number}");
+        foreach (var context in _contexts) await context.DisposeAsync();
+        await CleanUpAsync();
+        var unexpected = _complaints.Where(c => !ExpectedComplaints.Any(e => c.Contains(e, StringComparison.Ordinal))).ToList();
+        if (!failed) Assert.True(unexpected.Count == 0, "The browser complained:\n" + string.Join('\n', unexpected));
+    }
+
+    /// <summary>Stops what the test started, after its pages are closed.</summary>
+    protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
+
+    private static string FileName(string? test) => string.Concat((test ?? "test").Split('.')[^1].Select(c => char.IsLetterOrDigit(c) ? c : '_'));
+}
