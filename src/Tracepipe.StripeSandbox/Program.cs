@@ -1,2 +1,18 @@
-var app = WebApplication.CreateBuilder(args).Build();
-app.Run();
+using Tracepipe.StripeSandbox;
+
+var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build();
+var production = (configuration["environment"] ?? configuration["ASPNETCORE_ENVIRONMENT"] ?? configuration["DOTNET_ENVIRONMENT"]) == "Production";
+if (production && !configuration.GetValue("Sandbox:IUnderstand", false))
+{
+    await Console.Error.WriteLineAsync("The billing sandbox moves no real money and is not meant for Production. Set Sandbox__IUnderstand=true to run it there all the same.");
+    return 1;
+}
+
+var options = new SandboxOptions { StrictResponses = true };
+configuration.GetSection("Sandbox").Bind(options);
+if (configuration["urls"] is { } urls) options.Urls = urls;
+using var log = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddConfiguration(configuration.GetSection("Logging")));
+await using var server = await SandboxServer.StartAsync(options, TimeProvider.System, log);
+Console.WriteLine($"Billing sandbox: {server.Url.GetLeftPart(UriPartial.Authority)}");
+await server.RunUntilStoppedAsync();
+return 0;

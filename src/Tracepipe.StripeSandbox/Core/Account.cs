@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+
+namespace Tracepipe.StripeSandbox.Core;
+
+/// <summary>Where objects are read from: what is committed, or a unit of work that has not been yet.</summary>
+internal interface IObjects
+{
+    JsonObject? Body(string id);
+    string? Kind(string id);
+    IEnumerable<string> Children(string parent, string kind);
+}
+
+/// <summary>
+/// Everything behind one secret key. One writer at a time; a change is in the journal before anyone sees it.
+/// </summary>
+internal sealed class Account : IObjects
+{
+    private const string SettingsId = "account";
+    private readonly Lock _writing = new();
+    private readonly Dictionary<string, Record> _records = [];
+    private readonly Dictionary<string, SortedDictionary<long, Record>> _kinds = [];
+    private readonly Dictionary<(string Owner, string Kind), SortedDictionary<long, Record>> _owned = [];
+    private readonly Accounts _all;
+    private long _sequence;
+
+    public Account(Accounts all, string key)
+    {
+        _all = all;
+        Key = key;
+        Chaos = new Chaos(all.Options.Chaos);
+        Faults = new FaultQueue(Chaos);
+        PublishableKey = "pk_test_" + key["sk_test_".Length..];
+    }
+
+    public string Key { get; }
+    public string PublishableKey { get; }
+    public Ids Ids => _all.Ids;
+    public Chaos Chaos { get; }
+    public FaultQueue Faults { get; }
+    public SandboxOptions Options => _all.Options;
+
+    /// <summary>The address of this server, for links in objects.</summary>
+    public string Origin => _all.Origin;
+
+    /// <summary>Idempotency keys of requests that are under way.</summary>
+    public ConcurrentDictionary<string, byte> KeysInUse { get; } = new();
+
+    /// <summary>Wall time, shifted by whoever moved this account's clock.</summary>
+    public DateTimeOffset Now => _all.Time.GetUtcNow() + Shift;
+
+    /// <summary>Real time, for what happens between machines: deliveries and their retries.</summary>
+    public DateTimeOffset RealNow => _all.Time.GetUtcNow();
+
+    public TimeSpan Shift => TimeSpan.FromTicks(_records.GetValueOrDefault(SettingsId)?.Hidden["shift"]?.GetValue<long>() ?? 0);
+
+    /// <summary>Something waits in the outbox.</summary>
+    public bool HasDeliveries { get; private set; }
+
+    /// <summary>Raised after a commit, outside the lock: somebody may have work to do.</summary>
+    public Action<Account>? Changed { get; set; }
+
+    /// <summary>Runs a change. It is committed when it returns, thrown away when it throws.</summary>
+    public T Write<T>(RequestInfo? request, Func<UnitOfWork, T> change)
+    {
+        T result;
+        var changed = false;
+        lock (_writing)
+        {
+            var work = new UnitOfWork(this, request);
+            result = change(work);
+            if (work.HasChanges)
+            {
+                Commit(work);
+                changed = true;
+            }
+        }
+        if (changed) Changed?.Invoke(this);
+        return result;
+    }
+
+    public void Write(RequestInfo? request, Action<UnitOfWork> change) =>
+        Write(request, work =>
+        {
+            change(work);
+            return 0;
+        });
+
+    /// <summary>Reads a consistent state. Whatever the reader writes is thrown away.</summary>
+    public T Read<T>(Func<UnitOfWork, T> read)
+    {
+        lock (_writing) return read(new UnitOfWork(this, null));
+    }
+
+    public void MoveClock(TimeSpan by) => Write(null, work =>
+    {
+        var settings = work.Find(SettingsId) ?? work.New("_account", SettingsId);
+        settings.Hidden.Set("shift", Shift.Ticks + by.Ticks);
+    });
+
+    /// <summary>Forgets everything but the account itself.</summary>
+    public void Reset() => Write(null, work =>
+    {
+        foreach (var id in _records.Keys) work.Delete(work.Find(id)!);
+    });
+
+    internal long NextSequence() => ++_sequence;
+
+    internal Record? Committed(string id) => _records.GetValueOrDefault(id);
+
+    internal IEnumerable<Record> CommittedOfKind(string kind) => _kinds.TryGetValue(kind, out var all) ? all.Values.Reverse() : [];
+
+    internal IEnumerable<Record> CommittedOf(string owner, string kind) => _owned.TryGetValue((owner, kind), out var owned) ? owned.Values : [];
+
+    internal JsonObject? RenderCommitted(string id) => _records.ContainsKey(id) ? Rendering.Render(this, id) : null;
+
+    /// <summary>Takes over what the journal says; called before anyone else knows this account.</summary>
+    internal void Apply(IEnumerable<Record> puts, IEnumerable<string> deletes)
+    {
+        foreach (var id in deletes) Forget(id);
+        foreach (var record in puts)
+        {
+            Forget(record.Id);
+            _records[record.Id] = record;
+            Index(_kinds, record.Kind)[record.Sequence] = record;
+            foreach (var owner in Owners(record)) Index(_owned, (owner, record.Kind))[record.Sequence] = record;
+            _sequence = Math.Max(_sequence, record.Sequence);
+        }
+        HasDeliveries = _kinds.TryGetValue(Deliveries.Pending, out var pending) && pending.Count > 0;
+    }
+
+    internal IReadOnlyCollection<Record> Snapshot()
+    {
+        lock (_writing) return [.. _records.Values];
+    }
+
+    JsonObject? IObjects.Body(string id) => Committed(id)?.Body;
+
+    string? IObjects.Kind(string id) => Committed(id)?.Kind;
+
+    IEnumerable<string> IObjects.Children(string parent, string kind) => CommittedOf(parent, kind).Select(r => r.Id);
+
+    private void Commit(UnitOfWork work)
+    {
+        var puts = work.Touched.Select(d => d.ToRecord()).ToList();
+        var deletes = work.Deleted.ToList();
+        _all.Journal?.Append(Key, puts, deletes);
+        Apply(puts, deletes);
+    }
+
+    private void Forget(string id)
+    {
+        if (!_records.Remove(id, out var old)) return;
+        _kinds[old.Kind].Remove(old.Sequence);
+        foreach (var owner in Owners(old)) _owned[(owner, old.Kind)].Remove(old.Sequence);
+    }
+
+    private static IEnumerable<string> Owners(Record record)
+    {
+        if (record.Parent is { } parent) yield return parent;
+        if (record.Customer is { } customer && customer != record.Parent) yield return customer;
+    }
+
+    private static SortedDictionary<long, Record> Index<TKey>(Dictionary<TKey, SortedDictionary<long, Record>> index, TKey key) where TKey : notnull
+    {
+        if (!index.TryGetValue(key, out var found)) index[key] = found = [];
+        return found;
+    }
+}

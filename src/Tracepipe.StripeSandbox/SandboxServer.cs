@@ -1,0 +1,91 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Tracepipe.StripeSandbox.Api;
+using Tracepipe.StripeSandbox.Core;
+using Tracepipe.StripeSandbox.Js;
+using Tracepipe.StripeSandbox.Pages;
+using Tracepipe.StripeSandbox.Webhooks;
+
+namespace Tracepipe.StripeSandbox;
+
+/// <summary>A running billing sandbox: its HTTP API, hosted pages, Stripe.js stand-in and webhook deliveries.</summary>
+public sealed class SandboxServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly Violations _violations;
+
+    private SandboxServer(WebApplication app, Uri url)
+    {
+        _app = app;
+        Url = url;
+        Accounts = app.Services.GetRequiredService<Accounts>();
+        _violations = app.Services.GetRequiredService<Violations>();
+    }
+
+    /// <summary>Where it listens, without a trailing path.</summary>
+    public Uri Url { get; }
+
+    /// <summary>Answers that broke the published description (only with <see cref="SandboxOptions.StrictResponses"/>). Tests assert that there are none.</summary>
+    public IReadOnlyList<string> ContractViolations => _violations.All;
+
+    internal Accounts Accounts { get; }
+
+    /// <summary>Ends when the process is asked to stop.</summary>
+    public Task RunUntilStoppedAsync() => _app.WaitForShutdownAsync();
+
+    public Task StopAsync() => _app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    /// <summary>Starts a sandbox. It listens when the task completes.</summary>
+    public static async Task<SandboxServer> StartAsync(SandboxOptions options, TimeProvider time, ILoggerFactory? log = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(time);
+        var app = Build(options, time, log);
+        var accounts = app.Services.GetRequiredService<Accounts>();
+        if (options.ApiKey is { } key) accounts.ForKey(key).Write(null, work => Configure(work, options));
+        await app.StartAsync(cancel);
+        var listening = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        var url = new Uri(listening.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal).Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
+        accounts.Origin = (options.PublicUrl ?? url).GetLeftPart(UriPartial.Authority);
+        return new SandboxServer(app, url);
+    }
+
+    private static WebApplication Build(SandboxOptions options, TimeProvider time, ILoggerFactory? log)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = typeof(SandboxServer).Assembly.GetName().Name });
+        builder.WebHost.UseUrls(options.Urls);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        if (log is not null) builder.Services.Replace(ServiceDescriptor.Singleton(log));
+        // The framework logs whole addresses, and queries hold client secrets.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Services.AddSingleton(options).AddSingleton(time)
+            .AddSingleton<Accounts>().AddSingleton<Violations>().AddSingleton<Pipeline>()
+            .AddHostedService<DeliveryWorker>();
+        var app = builder.Build();
+        app.Map("/v1/{**path}", (HttpContext http, Pipeline pipeline) => http.Request.Method == HttpMethods.Options
+            ? Task.Run(() => BrowserCalls.Preflight(http)) : pipeline.HandleAsync(http));
+        app.MapSandbox();
+        app.MapStandIn();
+        app.MapHostedPages();
+        return app;
+    }
+
+    /// <summary>The endpoint of the configuration is there from the start, with the configuration's secret.</summary>
+    private static void Configure(UnitOfWork work, SandboxOptions options)
+    {
+        if (options.WebhookUrl is not { } url) return;
+        var endpoint = work.All(WebhookEndpoints.Kind).FirstOrDefault(e => e.Hidden.Flag("configured")) ?? WebhookEndpoints.Make(work, url.AbsoluteUri, options.WebhookSecret);
+        endpoint["url"] = url.AbsoluteUri;
+        endpoint["description"] = "From the configuration";
+        endpoint.Set("enabled_events", new System.Text.Json.Nodes.JsonArray("*"));
+        endpoint.Hidden.Set("configured", true);
+        if (options.WebhookSecret is { } secret) endpoint.Hidden["secret"] = secret;
+    }
+}
