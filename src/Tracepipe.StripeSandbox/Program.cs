@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Tracepipe.StripeSandbox;
 
 var configuration = new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build();
@@ -14,5 +15,15 @@ if (configuration["urls"] is { } urls) options.Urls = urls;
 using var log = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddConfiguration(configuration.GetSection("Logging")));
 await using var server = await SandboxServer.StartAsync(options, TimeProvider.System, log);
 Console.WriteLine($"Billing sandbox: {server.Url.GetLeftPart(UriPartial.Authority)}");
-await server.RunUntilStoppedAsync();
+
+var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+await stop.Task;
 return 0;
+
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.TrySetResult();
+}

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Abstractions;
 using Tracepipe.StripeSandbox.Api;
 using Tracepipe.StripeSandbox.Core;
 using Tracepipe.StripeSandbox.Js;
@@ -31,9 +32,6 @@ public sealed class SandboxServer : IAsyncDisposable
 
     internal Accounts Accounts { get; }
 
-    /// <summary>Ends when the process is asked to stop.</summary>
-    public Task RunUntilStoppedAsync() => _app.WaitForShutdownAsync();
-
     public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()
@@ -62,9 +60,9 @@ public sealed class SandboxServer : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = typeof(SandboxServer).Assembly.GetName().Name });
         builder.WebHost.UseUrls(options.Urls);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
-        if (log is not null) builder.Services.Replace(ServiceDescriptor.Singleton(log));
-        // The framework logs whole addresses, and queries hold client secrets.
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory>(new QuietLoggerFactory(log ?? NullLoggerFactory.Instance)));
+        // Whoever starts the sandbox decides when it stops; signals are theirs.
+        builder.Services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoLifetime>());
         builder.Services.AddSingleton(options).AddSingleton(time)
             .AddSingleton<Accounts>().AddSingleton<Violations>().AddSingleton<Pipeline>()
             .AddHostedService<DeliveryWorker>();
@@ -75,6 +73,13 @@ public sealed class SandboxServer : IAsyncDisposable
         app.MapStandIn();
         app.MapHostedPages();
         return app;
+    }
+
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     /// <summary>The endpoint of the configuration is there from the start, with the configuration's secret.</summary>
