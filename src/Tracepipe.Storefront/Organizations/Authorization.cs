@@ -61,6 +61,7 @@ internal sealed class PermissionHandler(Memberships memberships, Database databa
         else if (http.GetRouteValue("organization_id") is string text && Guid.TryParse(text, out var id)) found = await memberships.FindAsync(id, person, cancel);
         if (found is null) return await RefusedAsync(http, person, cancel);
         caller.Is(found);
+        LastOrganization.Remember(http, found);
         return null;
     }
 

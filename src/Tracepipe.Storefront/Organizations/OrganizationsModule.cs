@@ -31,5 +31,9 @@ internal static class OrganizationsModule
         return builder;
     }
 
-    public static WebApplication MapOrganizations(this WebApplication app) => app;
+    public static WebApplication MapOrganizations(this WebApplication app)
+    {
+        app.MapShortAddresses();
+        return app;
+    }
 }

@@ -32,6 +32,7 @@ internal static class PlatformModule
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(json => Strict(json.SerializerOptions));
         services.AddHttpContextAccessor();
+        services.AddHostedService<Telemetry>();
         services.AddSingleton<PublicAddress>();
         return builder;
     }
