@@ -1,19 +1,30 @@
 using Npgsql;
+using Tracepipe.EmbeddedPostgres;
 
 namespace Tracepipe.Storefront.Platform;
 
 /// <summary>The database of this start: the PostgreSQL of a connection string, or one of our own in the data folder. Migrated before it is handed out.</summary>
 internal sealed class DatabaseHost : IAsyncDisposable
 {
+    private readonly EmbeddedPostgres.EmbeddedPostgres? embedded;
+
+    private DatabaseHost(EmbeddedPostgres.EmbeddedPostgres? embedded) => this.embedded = embedded;
+
     /// <summary>Starts or reaches the database, applies migrations and puts the connection string into the configuration as <c>Database:ConnectionString</c>.</summary>
     /// <exception cref="StartupException">It cannot be reached, started or migrated.</exception>
     public static async Task<DatabaseHost> StartAsync(WebApplicationBuilder builder, ILogger log, CancellationToken cancel)
     {
         var configured = builder.Configuration.GetConnectionString("Tracepipe");
-        if (string.IsNullOrWhiteSpace(configured)) throw new StartupException("Set ConnectionStrings__Tracepipe or DATABASE_URL.");
-        var connectionString = ConnectionStrings.Parse(configured);
+        EmbeddedPostgres.EmbeddedPostgres? embedded = null;
+        string connectionString;
+        if (string.IsNullOrWhiteSpace(configured))
+        {
+            embedded = await StartEmbeddedAsync(builder, log, cancel);
+            connectionString = embedded.ConnectionString;
+        }
+        else connectionString = ConnectionStrings.Parse(configured);
 
-        var host = new DatabaseHost();
+        var host = new DatabaseHost(embedded);
         try
         {
             await CheckAsync(connectionString, !builder.Configuration.GetValue<bool>("Database:AllowUnsafeSettings"), cancel);
@@ -35,7 +46,23 @@ internal sealed class DatabaseHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         NpgsqlConnection.ClearAllPools();
-        await Task.CompletedTask;
+        if (embedded is not null) await embedded.DisposeAsync();
+    }
+
+    private static async Task<EmbeddedPostgres.EmbeddedPostgres> StartEmbeddedAsync(WebApplicationBuilder builder, ILogger log, CancellationToken cancel)
+    {
+        try
+        {
+            return await EmbeddedPostgres.EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
+            {
+                DataDirectory = DataFolder(builder.Configuration),
+                BinariesDirectory = builder.Configuration["Postgres:Binaries"] ?? EmbeddedPostgresBinaries.Find(Paths.Project),
+            }, log, cancel);
+        }
+        catch (EmbeddedPostgresException failure)
+        {
+            throw new StartupException(failure.Message, failure);
+        }
     }
 
     /// <summary>One connection before all others: is it there, is it new enough, does it keep what it acknowledges.</summary>
