@@ -89,7 +89,8 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
 
     /// <summary>The process lives and is our own copy of the server, not another program that has got the number since.</summary>
     public bool IsAlive(ServerFolder folder) =>
-        ProgramOf(ProcessId) is { } program && ServerFolder.SamePath(program, EmbeddedPostgresBinaries.Program(folder.Binaries, "postgres"));
+        ProgramOf(ProcessId) is { Length: > 0 } program && // a dying process has an empty one
+        ServerFolder.SamePath(program, EmbeddedPostgresBinaries.Program(folder.Binaries, "postgres"));
 
     private async Task<bool> StoppedAsync(ServerFolder folder, string mode, int seconds)
     {

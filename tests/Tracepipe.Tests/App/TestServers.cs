@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using Tracepipe.EmbeddedPostgres;
+using Tracepipe.Postgres;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.StripeSandbox;
 using Xunit;
@@ -15,7 +15,7 @@ public sealed class TestServers : IAsyncLifetime
     private const string Template = "tracepipe_template";
     private readonly SemaphoreSlim copying = new(1);
     private readonly string folder = Path.Combine(Path.GetTempPath(), "tracepipe-tests-" + Guid.CreateVersion7().ToString("N")[20..]);
-    private EmbeddedPostgres.EmbeddedPostgres postgres = null!;
+    private EmbeddedPostgres postgres = null!;
     private SandboxServer sandbox = null!;
     private int databases;
 
@@ -23,7 +23,7 @@ public sealed class TestServers : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        postgres = await EmbeddedPostgres.EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
+        postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
         {
             DataDirectory = folder,
             BinariesDirectory = EmbeddedPostgresBinaries.Find(AppContext.BaseDirectory),

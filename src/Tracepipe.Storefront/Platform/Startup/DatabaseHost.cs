@@ -1,30 +1,30 @@
 using Npgsql;
-using Tracepipe.EmbeddedPostgres;
+using Tracepipe.Postgres;
 
 namespace Tracepipe.Storefront.Platform;
 
 /// <summary>The database of this start: the PostgreSQL of a connection string, or one of our own in the data folder. Migrated before it is handed out.</summary>
 internal sealed class DatabaseHost : IAsyncDisposable
 {
-    private readonly EmbeddedPostgres.EmbeddedPostgres? embedded;
+    private readonly EmbeddedPostgres? embedded;
 
-    private DatabaseHost(EmbeddedPostgres.EmbeddedPostgres? embedded) => this.embedded = embedded;
+    private DatabaseHost(EmbeddedPostgres? embedded) => this.embedded = embedded;
 
     /// <summary>Starts or reaches the database, applies migrations and puts the connection string into the configuration as <c>Database:ConnectionString</c>.</summary>
     /// <exception cref="StartupException">It cannot be reached, started or migrated.</exception>
     public static async Task<DatabaseHost> StartAsync(WebApplicationBuilder builder, ILogger log, CancellationToken cancel)
     {
         var configured = builder.Configuration.GetConnectionString("Tracepipe");
-        EmbeddedPostgres.EmbeddedPostgres? embedded = null;
+        EmbeddedPostgres? own = null;
         string connectionString;
         if (string.IsNullOrWhiteSpace(configured))
         {
-            embedded = await StartEmbeddedAsync(builder, log, cancel);
-            connectionString = embedded.ConnectionString;
+            own = await StartEmbeddedAsync(builder, log, cancel);
+            connectionString = own.ConnectionString;
         }
         else connectionString = ConnectionStrings.Parse(configured);
 
-        var host = new DatabaseHost(embedded);
+        var host = new DatabaseHost(own);
         try
         {
             await CheckAsync(connectionString, !builder.Configuration.GetValue<bool>("Database:AllowUnsafeSettings"), cancel);
@@ -49,11 +49,11 @@ internal sealed class DatabaseHost : IAsyncDisposable
         if (embedded is not null) await embedded.DisposeAsync();
     }
 
-    private static async Task<EmbeddedPostgres.EmbeddedPostgres> StartEmbeddedAsync(WebApplicationBuilder builder, ILogger log, CancellationToken cancel)
+    private static async Task<EmbeddedPostgres> StartEmbeddedAsync(WebApplicationBuilder builder, ILogger log, CancellationToken cancel)
     {
         try
         {
-            return await EmbeddedPostgres.EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
+            return await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
             {
                 DataDirectory = DataFolder(builder.Configuration),
                 BinariesDirectory = builder.Configuration["Postgres:Binaries"] ?? EmbeddedPostgresBinaries.Find(Paths.Project),
