@@ -54,10 +54,12 @@ public sealed class TestServers : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         NpgsqlConnection.ClearAllPools();
+        var violations = sandbox.ContractViolations;
         await sandbox.DisposeAsync();
         await postgres.DisposeAsync();
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         copying.Dispose();
+        if (violations.Count > 0) throw new InvalidOperationException("The sandbox broke its contract: " + string.Join(Environment.NewLine, violations));
     }
 
     internal static async Task ExecuteAsync(string connectionString, string sql)

@@ -47,7 +47,7 @@ public sealed class ModuleBorders
     [Fact]
     public void The_Stripe_client_and_the_database_starter_know_nothing_of_ours()
     {
-        foreach (var library in new[] { typeof(Stripe.StripeOptions).Assembly, typeof(Postgres.EmbeddedPostgresOptions).Assembly })
+        foreach (var library in new[] { typeof(global::Tracepipe.Stripe.StripeOptions).Assembly, typeof(global::Tracepipe.Postgres.EmbeddedPostgresOptions).Assembly })
             Assert.DoesNotContain(library.GetReferencedAssemblies(), a => a.Name!.StartsWith("Tracepipe", StringComparison.OrdinalIgnoreCase));
     }
 
