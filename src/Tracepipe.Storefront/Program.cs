@@ -1,4 +1,5 @@
 using Tracepipe.Storefront.Accounts;
+using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
@@ -13,10 +14,12 @@ namespace Tracepipe.Storefront
             builder => builder
                 .AddPlatform()
                 .AddAccounts()
-                .AddOrganizations(),
+                .AddOrganizations()
+                .AddCatalog(),
             app => app
                 .MapPlatform()
                 .MapAccounts()
-                .MapOrganizations());
+                .MapOrganizations()
+                .MapCatalog());
     }
 }
