@@ -1,0 +1,22 @@
+/** The part of Turbo that we touch; the package brings no types. */
+declare module "@hotwired/turbo" {
+  export const config: { drive: { progressBarDelay: number } };
+  export const session: { preloader: unknown };
+  export function visit(location: string, options?: { action?: "advance" | "replace" }): void;
+}
+
+interface FrameElement extends HTMLElement {
+  src: string | null;
+  reload(): Promise<void>;
+}
+
+interface DocumentEventMap {
+  "turbo:load": CustomEvent;
+  "turbo:render": CustomEvent;
+  "turbo:frame-load": CustomEvent;
+  "turbo:before-cache": CustomEvent;
+  "turbo:submit-end": CustomEvent<{ success: boolean }>;
+  "turbo:frame-missing": CustomEvent<{ response: Response }>;
+  "turbo:fetch-request-error": CustomEvent<{ error: Error }>;
+  toast: CustomEvent<{ tone: "success" | "danger" | "info"; text: string }>;
+}

@@ -1,0 +1,28 @@
+// <button data-copy="ID">: copies the text or value of the element with that id.
+import { say } from "./live";
+import { from } from "./mount";
+
+document.addEventListener("click", async (event) => {
+  const button = from<HTMLButtonElement>(event, "[data-copy]");
+  const source = button && document.getElementById(button.dataset["copy"] ?? "");
+  if (!button || !source) return;
+  const text = source instanceof HTMLInputElement || source instanceof HTMLTextAreaElement ? source.value : (source.textContent ?? "");
+  if (await put(text, source)) {
+    button.dataset["copied"] = "";
+    say("Copied");
+    setTimeout(() => delete button.dataset["copied"], 2000);
+  } else {
+    say("Selected. Press Ctrl+C to copy.");
+  }
+});
+
+/** Browsers give the clipboard to secure origins only; elsewhere the text is selected and the old command tried. */
+async function put(text: string, source: HTMLElement): Promise<boolean> {
+  if (window.isSecureContext) {
+    await navigator.clipboard.writeText(text);
+    return true;
+  }
+  if (source instanceof HTMLInputElement || source instanceof HTMLTextAreaElement) source.select();
+  else window.getSelection()?.selectAllChildren(source);
+  return document.execCommand("copy");
+}
