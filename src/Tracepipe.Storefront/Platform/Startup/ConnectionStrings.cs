@@ -26,6 +26,7 @@ internal static class ConnectionStrings
 
     private static string FromUrl(Uri url)
     {
+        if (url.Host.Length == 0 || url.AbsolutePath.Length < 2) throw new StartupException(Wrong);
         var user = url.UserInfo.Split(':', 2);
         var settings = new NpgsqlConnectionStringBuilder
         {

@@ -77,7 +77,7 @@ internal sealed class StorefrontApp : IAsyncDisposable
         }
         catch (IOException failure) when (failure.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || failure.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
         {
-            throw new StartupException($"The address {string.Join(", ", app.Urls)} is in use: stop the other program or choose one with --urls http://localhost:PORT.", failure);
+            throw new StartupException($"The address {app.Configuration["urls"] ?? "http://localhost:5000"} is in use: stop the other program or choose one with --urls http://localhost:PORT.", failure);
         }
     }
 

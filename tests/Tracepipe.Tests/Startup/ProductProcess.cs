@@ -1,0 +1,97 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Tracepipe.Storefront.Platform;
+using Xunit;
+
+namespace Tracepipe.Tests.Startup;
+
+/// <summary>The product as its own process, as a person starts it: what it prints, its address, signals, its exit code.</summary>
+public sealed class ProductProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly TaskCompletionSource<Uri> ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ProductProcess(Process process) => this.process = process;
+
+    public ConcurrentQueue<string> Output { get; } = new();
+
+    public ConcurrentQueue<string> Errors { get; } = new();
+
+    /// <summary>The address it printed; fails with its output when it ended before.</summary>
+    public Task<Uri> ReadyAsync() => ready.Task.WaitAsync(TimeSpan.FromSeconds(60));
+
+    public int Id => process.Id;
+
+    /// <summary>Starts the built program with these arguments and environment.</summary>
+    public static ProductProcess Start(IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, string? folder = null)
+    {
+        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+        var dll = Path.Combine(Paths.Root, "src", "Tracepipe.Storefront", "bin", configuration, "net10.0", "tracepipe.dll");
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? Path.GetTempPath() };
+        start.ArgumentList.Add(dll);
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("STRIPE", StringComparison.OrdinalIgnoreCase) || k is "DATABASE_URL" or "ASPNETCORE_URLS").ToList()) start.Environment.Remove(name);
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        start.Environment["PWD"] = start.WorkingDirectory;
+        foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
+        var process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        var product = new ProductProcess(process);
+        process.OutputDataReceived += (_, line) => product.Heard(line.Data);
+        process.ErrorDataReceived += (_, line) => { if (line.Data is not null) product.Errors.Enqueue(line.Data); };
+        process.Exited += (_, _) => product.ready.TrySetException(new InvalidOperationException("It ended before it was ready."));
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return product;
+    }
+
+    private void Heard(string? line)
+    {
+        const string marker = "Tracepipe is ready: ";
+        if (line is null) return;
+        Output.Enqueue(line);
+        var at = line.IndexOf(marker, StringComparison.Ordinal);
+        if (at >= 0) ready.TrySetResult(new Uri(line[(at + marker.Length)..].Trim()));
+    }
+
+    /// <summary>Ctrl+C.</summary>
+    public void Interrupt() => Assert.Equal(0, Kill(process.Id, 2));
+
+    /// <summary><c>kill -9</c>: nothing of it runs any more, nothing was said goodbye to.</summary>
+    public async Task KillAsync()
+    {
+        Assert.Equal(0, Kill(process.Id, 9));
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>Waits for the end and returns the exit code.</summary>
+    public async Task<int> ExitAsync(TimeSpan? within = null)
+    {
+        await process.WaitForExitAsync().WaitAsync(within ?? TimeSpan.FromSeconds(90));
+        return process.ExitCode;
+    }
+
+    /// <summary>A port nobody listens on now.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill(entireProcessTree: false);
+            await process.WaitForExitAsync();
+        }
+        process.Dispose();
+    }
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Kill(int process, int signal);
+}
