@@ -1,4 +1,5 @@
 using Tracepipe.Storefront.Accounts;
+using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
@@ -15,11 +16,13 @@ namespace Tracepipe.Storefront
                 .AddPlatform()
                 .AddAccounts()
                 .AddOrganizations()
-                .AddCatalog(),
+                .AddCatalog()
+                .AddBilling(),
             app => app
                 .MapPlatform()
                 .MapAccounts()
                 .MapOrganizations()
-                .MapCatalog());
+                .MapCatalog()
+                .MapBilling());
     }
 }

@@ -48,6 +48,7 @@ internal sealed class StorefrontApp : IAsyncDisposable
             using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
             var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), cancel);
             parts.Add(database);
+            if (listen && await SandboxHost.StartAsync(builder, cancel) is { } sandbox) parts.Add(sandbox);
 
             compose.Add(builder);
             var app = builder.Build();

@@ -1,0 +1,73 @@
+using Npgsql;
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Billing;
+
+/// <summary>Who pays for an organization, and how far. There is exactly one per organization, made with it.</summary>
+/// <param name="StripeCustomerId">Null until Stripe has made the customer.</param>
+/// <param name="AutoBilling">Whether a card on file pays for use beyond plan and credits.</param>
+/// <param name="FirstCardAt">When the first card was saved: it made the account active and switched auto-billing on, once.</param>
+/// <param name="SpendCap">What use may cost in a calendar month, at most; null: no cap.</param>
+internal sealed record BillingAccount(Guid OrganizationId, Guid Id, string? StripeCustomerId, BillingStatus Status, bool AutoBilling, DateTimeOffset? FirstCardAt,
+    Money? SpendCap, string? BillingEmail, bool IsTaxExempt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+{
+    internal static FormattableString Select(Guid organization) => $"""
+        select organization_id, id, stripe_customer_id, status, auto_billing_enabled, first_card_at, spend_cap_cents, billing_email, tax_exempt, created_at, updated_at
+        from billing_accounts where organization_id = {organization}
+        """;
+
+    internal static BillingAccount Read(NpgsqlDataReader r) => new(r.GetGuid(0), r.GetGuid(1), r.IsDBNull(2) ? null : r.GetString(2), BillingStatuses.Of(r.GetString(3)), r.GetBoolean(4),
+        r.IsDBNull(5) ? null : r.GetFieldValue<DateTimeOffset>(5), r.IsDBNull(6) ? null : Money.Usd(r.GetInt64(6)), r.IsDBNull(7) ? null : r.GetString(7), r.GetBoolean(8),
+        r.GetFieldValue<DateTimeOffset>(9), r.GetFieldValue<DateTimeOffset>(10));
+}
+
+/// <summary>Where a billing account stands (billing rules, decision 2).</summary>
+internal enum BillingStatus
+{
+    /// <summary>No card yet.</summary>
+    Pending,
+    Active,
+
+    /// <summary>Something is unpaid for too long: no work is taken on; reading, keys and paying go on.</summary>
+    Suspended,
+
+    /// <summary>The organization was deleted.</summary>
+    Canceled,
+}
+
+internal static class BillingStatuses
+{
+    public static string Stored(this BillingStatus status) => status switch
+    {
+        BillingStatus.Pending => "pending",
+        BillingStatus.Active => "active",
+        BillingStatus.Suspended => "suspended",
+        BillingStatus.Canceled => "canceled",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "Not a status."),
+    };
+
+    public static BillingStatus Of(string stored) => stored switch
+    {
+        "pending" => BillingStatus.Pending,
+        "active" => BillingStatus.Active,
+        "suspended" => BillingStatus.Suspended,
+        "canceled" => BillingStatus.Canceled,
+        _ => throw new ArgumentOutOfRangeException(nameof(stored), stored, "Not a status."),
+    };
+}
+
+/// <summary>Opens the billing account that every organization has from its first moment; reading never makes one.</summary>
+internal sealed class BillingAccounts(StripeCustomers customers, Catalogs catalogs)
+{
+    /// <summary>In the transaction that makes the organization: the account, and the wish for a customer at Stripe.</summary>
+    public async Task OpenAsync(OrganizationMade made, Transaction transaction, CancellationToken cancel)
+    {
+        await transaction.ExecuteAsync($"""
+            insert into billing_accounts (organization_id, id, spend_cap_cents, billing_email, created_at, updated_at)
+            values ({made.OrganizationId}, {Guid.CreateVersion7()}, {catalogs.Current.Prices.SpendCapCents}, {made.Email}, {made.At}, {made.At})
+            """, cancel);
+        await customers.PlanAsync(transaction, made.OrganizationId, made.Name, made.Email, cancel);
+    }
+}

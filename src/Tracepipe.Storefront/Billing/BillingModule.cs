@@ -1,0 +1,49 @@
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Billing;
+
+/// <summary>
+/// Who pays, with what, and everything that goes to Stripe and comes from it. Owns: billing accounts, payment methods, writes to Stripe and their
+/// idempotency keys, the webhook and its inbox. Does not own: prices (Catalog), what was used (Metering), whether work may begin (Ledger).
+/// </summary>
+internal static class BillingModule
+{
+    public static WebApplicationBuilder AddBilling(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddAntiforgery();
+        services.AddSingleton<StripeConnection>();
+        services.AddSingleton<FaultPoints>();
+
+        services.AddSingleton<StripeOperations>();
+        services.AddHostedService<OperationsWorker>();
+        services.AddWrite<CustomerCreation>();
+        services.AddWrite<SetupCreation>();
+        services.AddWrite<CardAttachment>();
+        services.AddWrite<DefaultChoice>();
+        services.AddWrite<CardDetachment>();
+
+        services.AddSingleton<BillingAccounts>();
+        services.AddSingleton<StripeCustomers>();
+        services.AddSingleton<CardProjection>();
+        services.AddSingleton<PaymentMethods>();
+
+        services.AddSingleton<EventHandlers>();
+        services.AddSingleton<Inbox>();
+        services.AddHostedService<InboxWorker>();
+
+        services.AddAfter<OrganizationMade>((made, transaction, provider, cancel) => provider.GetRequiredService<BillingAccounts>().OpenAsync(made, transaction, cancel));
+        return builder;
+    }
+
+    public static WebApplication MapBilling(this WebApplication app)
+    {
+        app.MapStripeWebhook();
+        app.MapBillingApi();
+        return app;
+    }
+
+    private static void AddWrite<T>(this IServiceCollection services) where T : StripeWrite =>
+        services.AddSingleton<T>().AddSingleton<StripeWrite>(s => s.GetRequiredService<T>());
+}

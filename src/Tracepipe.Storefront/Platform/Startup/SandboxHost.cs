@@ -1,0 +1,121 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Tracepipe.StripeSandbox;
+
+namespace Tracepipe.Storefront.Platform;
+
+/// <summary>
+/// The billing sandbox of this start, beside the product on an address of its own, when no Stripe is configured. Nothing else in the product knows of it:
+/// to all other code it is the Stripe that the configuration names.
+/// </summary>
+internal static class SandboxHost
+{
+    private const string DefaultUrl = "http://127.0.0.1:5081";
+
+    /// <summary>What makes this data folder's sandbox account the same after a restart.</summary>
+    private sealed record Keys(string ApiKey, string PublishableKey, string WebhookSecret);
+
+    /// <summary>Starts the sandbox and points the configuration at it; null when Stripe is configured or switched off.</summary>
+    /// <exception cref="StartupException">Its address is in use, or its folder cannot be written.</exception>
+    public static async Task<IAsyncDisposable?> StartAsync(WebApplicationBuilder builder, CancellationToken cancel)
+    {
+        var configuration = builder.Configuration;
+        if (configuration["Stripe:ApiKey"] is not null || configuration["Stripe:ApiBase"] is not null || configuration.GetValue<bool>("Stripe:Disabled")) return null;
+
+        var urls = configuration["sandbox-urls"] ?? DefaultUrl;
+        var folder = Path.Combine(DatabaseHost.DataFolder(configuration), "sandbox");
+        try
+        {
+            var keys = await ReadKeysAsync(folder, cancel);
+            var log = LoggerFactory.Create(logging => logging.AddConfiguration(configuration.GetSection("Logging")).AddConsole());
+            var server = await SandboxServer.StartAsync(new SandboxOptions
+            {
+                Urls = urls,
+                JournalFolder = folder,
+                ApiKey = keys.ApiKey,
+                WebhookUrl = new Uri(Reachable(configuration["urls"]) + "/webhooks/stripe"),
+                WebhookSecret = keys.WebhookSecret,
+            }, TimeProvider.System, log, cancel);
+            var origin = server.Url.GetLeftPart(UriPartial.Authority);
+            configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+            {
+                ["Stripe:ApiKey"] = keys.ApiKey,
+                ["Stripe:PublishableKey"] = keys.PublishableKey,
+                ["Stripe:WebhookSecret"] = keys.WebhookSecret,
+                ["Stripe:ApiBase"] = origin,
+                ["Stripe:JsUrl"] = origin + "/js/dahlia/stripe.js",
+                ["Stripe:CheckoutOrigins"] = origin,
+            });
+            return new Running(server, log);
+        }
+        catch (IOException taken) when (taken.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || taken.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new StartupException($"The payment sandbox's address {urls} is in use: stop the other program or choose one with --sandbox-urls http://127.0.0.1:PORT.", taken);
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"The payment sandbox cannot keep its data in {folder}: make the folder writable or choose another with --data DIR.", unwritable);
+        }
+        catch (UriFormatException wrong)
+        {
+            throw new StartupException($"{urls} or {configuration["urls"]} is no address: write http://127.0.0.1:PORT.", wrong);
+        }
+    }
+
+    private sealed class Running(SandboxServer server, ILoggerFactory log) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await server.DisposeAsync();
+            log.Dispose();
+        }
+    }
+
+    private static async Task<Keys> ReadKeysAsync(string folder, CancellationToken cancel)
+    {
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+        else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute); // the journal has the signing secret, too
+        var path = Path.Combine(folder, "keys.json");
+        if (File.Exists(path))
+        {
+            try
+            {
+                if (JsonSerializer.Deserialize<Keys>(await File.ReadAllTextAsync(path, cancel), JsonSerializerOptions.Web) is { ApiKey: not null, PublishableKey: not null, WebhookSecret: not null } kept) return kept;
+            }
+            catch (JsonException)
+            {
+                // told below, like a file with nothing in it
+            }
+            throw new StartupException($"{path} cannot be read: restore it, or delete {folder} to begin with an empty payment sandbox.");
+        }
+        var name = RandomNumberGenerator.GetString(Letters, 24);
+        var made = new Keys($"sk_test_{name}", $"pk_test_{name}", $"whsec_{RandomNumberGenerator.GetString(Letters, 32)}");
+        await WriteAsync(path, JsonSerializer.Serialize(made, JsonSerializerOptions.Web), cancel);
+        return made;
+    }
+
+    private const string Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    // Whole or not at all, and never readable by others, not even for a moment.
+    private static async Task WriteAsync(string path, string text, CancellationToken cancel)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var draft = path + ".new";
+        File.Delete(draft);
+        await using (var file = new FileStream(draft, options))
+        {
+            await file.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text), cancel);
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(draft, path, overwrite: true);
+    }
+
+    /// <summary>Where the product can be reached from this machine: its first address, a wildcard host replaced.</summary>
+    private static string Reachable(string? urls)
+    {
+        var first = (urls ?? "http://localhost:5080").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[0].TrimEnd('/');
+        foreach (var wildcard in (string[])["://*", "://+", "://0.0.0.0", "://[::]"]) first = first.Replace(wildcard, "://localhost", StringComparison.Ordinal);
+        return first;
+    }
+}
