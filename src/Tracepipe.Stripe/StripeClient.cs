@@ -20,6 +20,28 @@ public sealed class StripeClient
         PaymentMethods = new(transport);
         Events = new(transport);
         WebhookEndpoints = new(transport);
+        Products = new(transport);
+        Prices = new(transport);
+        Coupons = new(transport);
+        PromotionCodes = new(transport);
+        CheckoutSessions = new(transport);
+        BillingPortalConfigurations = new(transport);
+        BillingPortalSessions = new(transport);
+        Subscriptions = new(transport);
+        SubscriptionSchedules = new(transport);
+        Invoices = new(transport);
+        InvoiceItems = new(transport);
+        InvoicePayments = new(transport);
+        CreditNotes = new(transport);
+        PaymentIntents = new(transport);
+        Charges = new(transport);
+        Refunds = new(transport);
+        Disputes = new(transport);
+        Meters = new(transport);
+        MeterEvents = new(transport);
+        MeterEventAdjustments = new(transport);
+        MeterEventSummaries = new(transport);
+        TestClocks = new(transport);
     }
 
     public StripeOptions Options { get; }
@@ -35,6 +57,50 @@ public sealed class StripeClient
     public EventService Events { get; }
 
     public WebhookEndpointService WebhookEndpoints { get; }
+
+    public ProductService Products { get; }
+
+    public PriceService Prices { get; }
+
+    public CouponService Coupons { get; }
+
+    public PromotionCodeService PromotionCodes { get; }
+
+    public CheckoutSessionService CheckoutSessions { get; }
+
+    public BillingPortalConfigurationService BillingPortalConfigurations { get; }
+
+    public BillingPortalSessionService BillingPortalSessions { get; }
+
+    public SubscriptionService Subscriptions { get; }
+
+    public SubscriptionScheduleService SubscriptionSchedules { get; }
+
+    public InvoiceService Invoices { get; }
+
+    public InvoiceItemService InvoiceItems { get; }
+
+    public InvoicePaymentService InvoicePayments { get; }
+
+    public CreditNoteService CreditNotes { get; }
+
+    public PaymentIntentService PaymentIntents { get; }
+
+    public ChargeService Charges { get; }
+
+    public RefundService Refunds { get; }
+
+    public DisputeService Disputes { get; }
+
+    public MeterService Meters { get; }
+
+    public MeterEventService MeterEvents { get; }
+
+    public MeterEventAdjustmentService MeterEventAdjustments { get; }
+
+    public MeterEventSummaryService MeterEventSummaries { get; }
+
+    public TestClockService TestClocks { get; }
 
     /// <summary>Connections as this client wants them: pooled and renewed (DNS), quick to give up connecting, no cookies, and no redirect that would carry the key elsewhere.</summary>
     public static SocketsHttpHandler CreateHandler() => new()

@@ -22,6 +22,8 @@ public sealed record StripeError
 
     public string? DocUrl { get; init; }
 
+    public PaymentIntent? PaymentIntent { get; init; }
+
     public SetupIntent? SetupIntent { get; init; }
 
     public PaymentMethod? PaymentMethod { get; init; }

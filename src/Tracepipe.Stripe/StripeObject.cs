@@ -29,6 +29,9 @@ public sealed record StripeList<T>
 [JsonConverter(typeof(RefConverterFactory))]
 public sealed record Ref<T>(string Id, T? Value = null) where T : StripeObject
 {
+    /// <summary>It was expanded, and found to be deleted: nothing but its id is left.</summary>
+    public bool Deleted { get; init; }
+
     public override string ToString() => Id;
 }
 

@@ -37,7 +37,7 @@ public sealed record Customer : StripeObject
 
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
-    public string? TestClock { get; init; }
+    public Ref<TestClock>? TestClock { get; init; }
 
     /// <summary>The payment method that pays for what names none.</summary>
     [JsonIgnore]

@@ -37,8 +37,11 @@ internal sealed class RefConverterFactory : JsonConverterFactory
         public override Ref<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             if (reader.TokenType == JsonTokenType.String) return new Ref<T>(reader.GetString()!);
-            var value = JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T)))
-                ?? throw new JsonException("A reference is an id or an object.");
+            if (reader.TokenType != JsonTokenType.StartObject) throw new JsonException("A reference is an id or an object.");
+            using var document = JsonDocument.ParseValue(ref reader);
+            if (document.RootElement.TryGetProperty("deleted", out var deleted) && deleted.ValueKind == JsonValueKind.True)
+                return new Ref<T>(document.RootElement.GetProperty("id").GetString()!) { Deleted = true };
+            var value = document.Deserialize((JsonTypeInfo<T>)options.GetTypeInfo(typeof(T)))!;
             return new Ref<T>(value.Id, value);
         }
 
