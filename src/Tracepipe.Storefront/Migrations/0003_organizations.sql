@@ -52,6 +52,8 @@ create policy own on organizations for all to tracepipe_web
   with check (id = current_organization());
 create policy own on audit_entries for all to tracepipe_web
   using (organization_id = current_organization()) with check (organization_id = current_organization());
+-- ... and the names of those he shares one with.
+create policy colleagues on people for select to tracepipe_web using (exists (select 1 from members m where m.person_id = people.id));
 create policy everything on organizations for all to tracepipe_work using (true) with check (true);
 create policy everything on members for all to tracepipe_work using (true) with check (true);
 create policy everything on audit_entries for all to tracepipe_work using (true) with check (true);

@@ -28,6 +28,7 @@ internal static class OrganizationsModule
         });
         services.AddAfter<PersonMade>((made, transaction, provider, cancel) =>
             provider.GetRequiredService<Memberships>().MakePersonalAsync(made.PersonId, made.Name, made.Email, transaction, cancel));
+        services.AddSubcommand("operator add", "EMAIL", Operators.AddAsync);
         return builder;
     }
 

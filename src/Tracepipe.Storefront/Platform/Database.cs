@@ -95,6 +95,9 @@ internal sealed class Transaction : IAsyncDisposable
     /// <summary>For COPY and other things that only the driver offers.</summary>
     public NpgsqlConnection Connection => connection;
 
+    /// <summary>For a mapper that joins this transaction.</summary>
+    public NpgsqlTransaction Underlying => transaction;
+
     internal static async Task<Transaction> BeginAsync(NpgsqlConnection connection, (Guid, Guid?)? tenant, CancellationToken cancel)
     {
         try

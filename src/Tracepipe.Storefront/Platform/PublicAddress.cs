@@ -9,6 +9,9 @@ internal sealed class PublicAddress(IConfiguration configuration, IServiceProvid
     /// <summary>Without a slash at the end.</summary>
     public string Base => configuration["Billing:AppUrl"]?.TrimEnd('/') ?? Listening();
 
+    /// <summary>Whether people reach the site by https, as configured.</summary>
+    public bool IsHttps => configuration["Billing:AppUrl"]?.StartsWith("https://", StringComparison.OrdinalIgnoreCase) is true;
+
     /// <summary>An absolute link to a path of ours.</summary>
     public string Link(string path) => Base + path;
 

@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Options;
+using Tracepipe.Storefront.Accounts.Passwords;
+using Tracepipe.Storefront.Accounts.Sessions;
+
+namespace Tracepipe.Storefront.Accounts.LogIn;
+
+/// <summary>How a try to log in ended.</summary>
+/// <param name="Person">Who it is, when the password was right.</param>
+/// <param name="WaitSeconds">Set when the try was not examined because it came too early.</param>
+internal readonly record struct TriedLogIn(Person? Person, int? WaitSeconds);
+
+/// <summary>Examines an address and a password. The work, and so the time, is the same for addresses that nobody has.</summary>
+internal sealed class LogInDesk(UserManager<Person> people, PasswordWork passwords, Delays delays, KnownDevice devices, SessionCookie cookie, IOptions<AccountsOptions> options)
+{
+    /// <summary>Examines a password, counting the try; nobody is signed in yet.</summary>
+    public async Task<TriedLogIn> ExamineAsync(HttpContext http, string email, string password, CancellationToken cancel)
+    {
+        var person = await people.FindByEmailAsync(email);
+        var device = devices.Of(http, person?.Id ?? Guid.Empty);
+        var network = new Tried("network", Tried.Network(http.Connection.RemoteIpAddress), options.Value.FreeTriesPerNetwork);
+        var own = device is null ? Account(email) : new Tried("device", device, options.Value.FreeTriesPerAccount);
+        Tried? shared = device is null ? network : null;
+
+        if (await delays.TakeAsync(shared is { } s ? [own, s] : [own], cancel) is { } seconds) return new(null, seconds);
+
+        var result = await passwords.VerifyAsync(person?.PasswordHash, password, cancel);
+        if (person is null || result is PasswordVerificationResult.Failed) return default;
+
+        await delays.GiveBackAsync(own, shared, cancel);
+        if (result is PasswordVerificationResult.SuccessRehashNeeded)
+        {
+            person.PasswordHash = await passwords.HashAsync(password, cancel);
+            await people.UpdateAsync(person);
+        }
+        return new(person, null);
+    }
+
+    /// <summary>Signs the browser in and remembers it as one this person uses.</summary>
+    public async Task AdmitAsync(HttpContext http, Person person)
+    {
+        await cookie.SignInAsync(http, person);
+        devices.Remember(http, person.Id);
+    }
+
+    private Tried Account(string email) => new("account", people.NormalizeEmail(email) ?? "", options.Value.FreeTriesPerAccount);
+}
