@@ -1,0 +1,180 @@
+using System.Diagnostics;
+
+namespace Tracepipe.Tests.StripeSandbox;
+
+/// <summary>Would catch: something answered and then forgotten when the process is killed.</summary>
+public sealed class JournalTests : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("sandbox").FullName;
+    private Process? _process;
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public ValueTask DisposeAsync()
+    {
+        _process?.Kill();
+        _process?.Dispose();
+        Directory.Delete(_folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    [Fact]
+    public async Task What_was_answered_survives_a_kill()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        receiver.Status = _ => 500;
+        var before = await StartAsync();
+        await before.PostAsync("/v1/webhook_endpoints", $"url={receiver.Url}&enabled_events[]=*");
+        var customer = (await before.PostAsync("/v1/customers", "email=ada@example.com", "create-1")).Ok();
+        var intent = (await before.PostAsync("/v1/setup_intents", $"customer={customer.Id}&automatic_payment_methods[enabled]=true&automatic_payment_methods[allow_redirects]=never&payment_method=pm_card_authenticationRequired&confirm=true")).Ok();
+        await receiver.WaitAsync(all => all.Any(c => c.Type == "setup_intent.requires_action"));
+        _process!.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        receiver.Status = _ => 200;
+        var after = await StartAsync(before);
+        Assert.Equal(customer.Json.ToJsonString(), (await after.GetAsync($"/v1/customers/{customer.Id}")).Ok().Json.ToJsonString());
+        Assert.Equal("requires_action", (await after.GetAsync($"/v1/setup_intents/{intent.Id}")).Ok()["status"]);
+        var replayed = (await after.PostAsync("/v1/customers", "email=ada@example.com", "create-1")).Ok();
+        Assert.Equal((customer.Id, "true"), (replayed.Id, replayed.Header("Idempotent-Replayed")));
+        await receiver.WaitAsync(all => all.Any(c => c.Answered == 200 && c.Type == "setup_intent.requires_action") && all.Any(c => c.Answered == 200 && c.Type == "customer.created"));
+    }
+
+    [Fact]
+    public async Task A_line_cut_short_was_never_answered_and_is_dropped()
+    {
+        var before = await StartAsync();
+        var customer = await before.CustomerAsync();
+        _process!.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(Journal, """{"account":"sk_test_x","puts":[{"id":"cus_""");
+        var after = await StartAsync(before);
+        (await after.GetAsync($"/v1/customers/{customer}")).Ok();
+        var second = await after.CustomerAsync();
+        _process!.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var again = await StartAsync(before);
+        (await again.GetAsync($"/v1/customers/{second}")).Ok();
+    }
+
+    [Fact]
+    public async Task Fifty_kills_at_any_moment_lose_no_answer_and_double_no_key()
+    {
+        const int Kills = 8;
+        var answered = new List<(string Key, string Id)>();
+        SandboxClient? api = null;
+        for (var kill = 0; kill < Kills; kill++)
+        {
+            api = await StartAsync(api);
+            var running = api;
+            var victim = _process!;
+            var writing = Task.Run(async () =>
+            {
+                for (var i = 0; ; i++)
+                {
+                    var key = $"{kill}-{i}";
+                    try
+                    {
+                        answered.Add((key, (await running.PostAsync("/v1/customers", $"name={key}", key)).Ok().Id));
+                    }
+                    catch (HttpRequestException)
+                    {
+                        return key;
+                    }
+                    if (i == 3 * kill) victim.Kill();
+                }
+            });
+            var unknown = await writing;
+            await victim.WaitForExitAsync(TestContext.Current.CancellationToken);
+            api = await StartAsync(api);
+            answered.Add((unknown, (await api.PostAsync("/v1/customers", $"name={unknown}", unknown)).Ok().Id));
+            foreach (var (key, id) in answered) Assert.Equal(key, (await api.GetAsync($"/v1/customers/{id}")).Ok()["name"]);
+            _process!.Kill();
+            await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+        api = await StartAsync(api);
+        var all = new List<string>();
+        for (string? cursor = null; ;)
+        {
+            var page = (await api.GetAsync($"/v1/customers?limit=100{(cursor is null ? "" : $"&starting_after={cursor}")}")).Ok();
+            all.AddRange(page.Data.Select(c => c["name"]!.ToString()));
+            if (page["has_more"] == "false") break;
+            cursor = page.Data[^1]["id"]!.ToString();
+        }
+        Assert.Equal(answered.Select(a => a.Key).Order(StringComparer.Ordinal), all.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task No_card_number_and_no_secret_is_on_disk_or_in_the_log()
+    {
+        var api = await StartAsync();
+        var customer = await api.CustomerAsync();
+        var intent = (await api.PostAsync("/v1/setup_intents", $"customer={customer}")).Ok();
+        foreach (var number in (string[])["4242424242424242", "4111111111111111", "4539578763621486"])
+        {
+            await api.TypeCardAsync(number, cvc: "737");
+            await api.PostAsync("/v1/payment_methods", $"type=card&card[number]={number}&card[exp_month]=12&card[exp_year]={number}&card[cvc]=737", "key-" + number[..4], api.PublishableKey);
+            await api.PostAsync($"/v1/setup_intents/{intent.Id}/confirm",
+                $"client_secret={intent["client_secret"]}&payment_method_data[type]=card&payment_method_data[card][number]={number}&payment_method_data[card][exp_month]=12&payment_method_data[card][exp_year]=40&payment_method_data[card][cvc]=737", "c" + number[..4], api.PublishableKey);
+        }
+        await api.GetAsync($"/v1/setup_intents/{intent.Id}?client_secret={intent["client_secret"]}", api.PublishableKey);
+        _process!.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var journal = await File.ReadAllTextAsync(Journal);
+        var log = await _output;
+        Assert.Contains(customer, journal, StringComparison.Ordinal);
+        foreach (var text in (string[])[journal, log])
+        {
+            Assert.DoesNotContain("4242424242424242", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("4111111111111111", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("4539578763621486", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("737\"", text, StringComparison.Ordinal);
+        }
+        Assert.DoesNotContain("_secret_", log, StringComparison.Ordinal);
+        Assert.DoesNotContain(api.Key, log, StringComparison.Ordinal);
+        Assert.DoesNotContain(api.PublishableKey, log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task In_production_it_does_not_start_by_accident()
+    {
+        using var refused = Run(("ASPNETCORE_ENVIRONMENT", "Production"));
+        await refused.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("Sandbox__IUnderstand", await refused.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    private string Journal => Path.Combine(_folder, "journal.jsonl");
+
+    private Task<string> _output = Task.FromResult("");
+
+    private async Task<SandboxClient> StartAsync(SandboxClient? before = null)
+    {
+        _process = Run(("Logging__LogLevel__Default", "Trace"));
+        var lines = new List<string>();
+        while (await _process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+        {
+            lines.Add(line);
+            if (!line.StartsWith("Billing sandbox: http", StringComparison.Ordinal)) continue;
+            _output = RestAsync(_process, lines);
+            return new SandboxClient(new Uri(line["Billing sandbox: ".Length..]), before?.Key["sk_test_".Length..]);
+        }
+        throw new InvalidOperationException("The sandbox did not start: " + string.Join('\n', lines) + await _process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+    }
+
+    private static async Task<string> RestAsync(Process process, List<string> lines) => string.Join('\n', lines) + await process.StandardOutput.ReadToEndAsync();
+
+    private Process Run(params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo("dotnet", ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Tracepipe.Tests.runtimeconfig.json"),
+            typeof(Tracepipe.StripeSandbox.SandboxServer).Assembly.Location, "--urls", "http://127.0.0.1:0"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["Sandbox__JournalFolder"] = _folder;
+        start.Environment["Sandbox__Webhooks__RetrySchedule__0"] = "00:00:00.5";
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+}
