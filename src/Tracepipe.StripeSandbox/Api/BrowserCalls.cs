@@ -57,6 +57,6 @@ internal static class BrowserCalls
         var parameters = ApiSpec.Dahlia.Resolve(operation.Parameters).With(("client_secret", Schema.Of("string")));
         if (parameters.Properties!.GetValueOrDefault("payment_method_data") is not { } data) return parameters;
         var card = ApiSpec.Dahlia.Operations.First(o => o.Name == "POST /v1/payment_methods").Parameters.Properties!["card"];
-        return parameters.With(("payment_method_data", ApiSpec.Dahlia.Resolve(data).With(("card", card))));
+        return parameters.With(("payment_method_data", ApiSpec.Dahlia.Resolve(data).With(("card", card), ("type", Schema.Of("string")))));
     }
 }

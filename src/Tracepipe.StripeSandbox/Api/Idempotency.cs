@@ -11,6 +11,15 @@ internal static class Idempotency
     private const string Kind = "_idempotency";
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
 
+    /// <summary>Holds a key while its request is under way; a second one meanwhile is refused.</summary>
+    public static IDisposable? Take(Account account, string? key)
+    {
+        if (key is null) return null;
+        if (!account.KeysInUse.TryAdd(key, 0))
+            throw new StripeError(409, "idempotency_error", "Another request with this idempotency key is under way.", "idempotency_key_in_use");
+        return new Taken(account, key);
+    }
+
     /// <summary>The answer that this key had; another request under the same key is refused.</summary>
     public static Reply? Find(UnitOfWork work, string key, string hash)
     {
@@ -63,6 +72,11 @@ internal static class Idempotency
                 text.Append(node?.ToJsonString());
                 break;
         }
+    }
+
+    private sealed class Taken(Account account, string key) : IDisposable
+    {
+        public void Dispose() => account.KeysInUse.TryRemove(key, out _);
     }
 
     private static string Id(string key) => "idem_" + Ids.Digest(key, 32);

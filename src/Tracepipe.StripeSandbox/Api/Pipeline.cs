@@ -54,35 +54,24 @@ internal sealed class Pipeline(Accounts accounts, Violations violations, ILogger
         var implemented = Operations.Find(operation.Name) ?? throw StripeError.Unimplemented(operation.Name);
         implemented.Parameters.Check(parameters);
         var fault = caller.Account.Faults.Next(operation.Method, operation.Template);
-        if (fault is not null && await fault.BeforeAsync(accounts.Time, http.RequestAborted) is { } failed) return failed;
         var key = request.Method == "POST" ? IdempotencyKey(request) : null;
         if (key is not null) http.Response.Headers["Idempotency-Key"] = key;
+        using var taken = Idempotency.Take(caller.Account, key);
+        if (fault is not null && await fault.BeforeAsync(accounts.Time, http.RequestAborted) is { } failed) return failed;
         var reply = Run(caller, operation, implemented, parameters, path, new RequestInfo(requestId, key));
         return fault?.After(reply) ?? reply;
     }
 
-    private Reply Run(Caller caller, SpecOperation operation, Operation implemented, JsonObject parameters, string path, RequestInfo info)
-    {
-        var account = caller.Account;
-        if (info.IdempotencyKey is not { } key) return account.Write(info, work => Handle(work, caller, operation, implemented, parameters, path));
-        if (!account.KeysInUse.TryAdd(key, 0))
-            throw new StripeError(409, "idempotency_error", "Another request with this idempotency key is under way.", "idempotency_key_in_use");
-        try
+    private Reply Run(Caller caller, SpecOperation operation, Operation implemented, JsonObject parameters, string path, RequestInfo info) =>
+        caller.Account.Write(info, work =>
         {
+            if (info.IdempotencyKey is not { } key) return Handle(work, caller, operation, implemented, parameters, path);
             var hash = Idempotency.Hash(operation.Method, path, parameters);
-            return account.Write(info, work =>
-            {
-                if (Idempotency.Find(work, key, hash) is { } before) return before;
-                var reply = Handle(work, caller, operation, implemented, parameters, path);
-                Idempotency.Keep(work, key, hash, reply);
-                return reply;
-            });
-        }
-        finally
-        {
-            account.KeysInUse.TryRemove(key, out _);
-        }
-    }
+            if (Idempotency.Find(work, key, hash) is { } before) return before;
+            var reply = Handle(work, caller, operation, implemented, parameters, path);
+            Idempotency.Keep(work, key, hash, reply);
+            return reply;
+        });
 
     private Reply Handle(UnitOfWork work, Caller caller, SpecOperation operation, Operation implemented, JsonObject parameters, string path)
     {

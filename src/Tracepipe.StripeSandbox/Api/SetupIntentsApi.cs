@@ -77,8 +77,8 @@ internal static class SetupIntentsApi
 
     private static void Choose(Call call, Doc intent)
     {
-        if (call.Params.Text("payment_method") is { } id) SetupIntents.UseMethod(intent, PaymentMethodsApi.Resolve(call.Work, id, "payment_method"));
-        else if (call.Params.Group("payment_method_data") is { } data) SetupIntents.UseMethod(intent, PaymentMethodsApi.Create(call, data));
+        if (call.Params.Text("payment_method") is { } id) SetupIntents.UseMethod(call.Work, intent, PaymentMethodsApi.Resolve(call.Work, id, "payment_method"));
+        else if (call.Params.Group("payment_method_data") is { } data) SetupIntents.UseMethod(call.Work, intent, PaymentMethodsApi.Create(call, data));
     }
 
     /// <summary>The intent of the path. A browser must show its client secret; a wrong one finds nothing.</summary>

@@ -45,7 +45,7 @@ internal static class Rendering
         if (members["deleted"] is not null) return;
         var property = schema.Properties?.GetValueOrDefault(name) ?? throw Inexpandable(path);
         if (Includes.Find(Kind(members), name) is { } include && !members.ContainsKey(name)) members[name] = include(objects, members);
-        if (Includes.Find(Kind(members), name) is null && rest.IsEmpty && !schema.Expandable.Contains(name) && members[name] is JsonValue) throw Inexpandable(path);
+        if (Includes.Find(Kind(members), name) is null && rest.IsEmpty && !schema.Expandable.Contains(name) && members[name] is not (JsonObject or JsonArray)) throw Inexpandable(path);
         members[name] = Whole(objects, members[name], schema.Expandable.Contains(name));
         if (members[name] is { } inner) ExpandAt(objects, inner, ApiSpec.Dahlia.Resolve(property), rest, path);
     }

@@ -26,9 +26,11 @@ internal static class SetupIntents
         return intent;
     }
 
-    public static void UseMethod(Doc intent, Doc method)
+    public static void UseMethod(UnitOfWork work, Doc intent, Doc method)
     {
         PaymentMethods.EnsureUsable(method, intent.Customer);
+        Supersede(work, intent);
+        intent.Set("next_action", null);
         intent["payment_method"] = method.Id;
         intent.Status = "requires_confirmation";
     }

@@ -35,7 +35,7 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
     {
         var body = ApiSpec.Dahlia.Find(kind) is { } schema ? Blank(schema, kind, id) : [];
         var doc = new Doc(new Record(id, kind, account.NextSequence(), parent, body, []), isNew: true);
-        _docs.Add(id, doc);
+        _docs[id] = doc;
         _created.Add(doc);
         return doc;
     }
@@ -58,7 +58,7 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
         for (var i = _created.Count - 1; i >= 0; i--)
             if (_created[i] is { IsDeleted: false } doc && doc.Kind == kind) yield return doc;
         foreach (var record in account.CommittedOfKind(kind))
-            if (Track(record) is { IsDeleted: false } doc) yield return doc;
+            if (Track(record) is { IsDeleted: false, IsNew: false } doc) yield return doc;
     }
 
     /// <summary>What belongs to an object, oldest first.</summary>

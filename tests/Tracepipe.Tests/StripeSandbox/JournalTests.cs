@@ -58,7 +58,7 @@ public sealed class JournalTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Fifty_kills_at_any_moment_lose_no_answer_and_double_no_key()
+    public async Task Kills_at_any_moment_lose_no_answer_and_double_no_key()
     {
         const int Kills = 8;
         var answered = new List<(string Key, string Id)>();
