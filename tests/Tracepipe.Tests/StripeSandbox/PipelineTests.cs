@@ -114,7 +114,7 @@ public sealed class PipelineTests(SandboxFixture sandbox) : IClassFixture<Sandbo
         var second = (await _api.GetAsync($"/v1/customers?limit=3&starting_after={first.Data[^1]["id"]}")).Ok();
         var third = (await _api.GetAsync($"/v1/customers?limit=3&starting_after={second.Data[^1]["id"]}")).Ok();
         Assert.Equal(made, [.. first.Data.Concat(second.Data).Concat(third.Data).Select(c => c["id"]!.ToString())]);
-        Assert.Equal(["true", "true", "false"], [first["has_more"], second["has_more"], third["has_more"]]);
+        Assert.Equal(("true", "true", "false"), (first["has_more"], second["has_more"], third["has_more"]));
         var back = (await _api.GetAsync($"/v1/customers?limit=3&ending_before={third.Data[0]["id"]}")).Ok();
         Assert.Equal(second.Data.Select(c => c["id"]!.ToString()), back.Data.Select(c => c["id"]!.ToString()));
         Assert.Equal("true", back["has_more"]);
