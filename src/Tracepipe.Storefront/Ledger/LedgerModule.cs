@@ -1,0 +1,21 @@
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Ledger;
+
+/// <summary>
+/// Who pays for use. Owns: standing (plan, suspension), quota counters, the order of pockets. Does not own: why a plan is live (Billing), what was used
+/// (Metering).
+/// </summary>
+internal static class LedgerModule
+{
+    public static WebApplicationBuilder AddLedger(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<Standings>();
+        builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) =>
+            transaction.ExecuteAsync($"insert into standings (organization_id, changed_at) values ({made.OrganizationId}, {made.At})", cancel));
+        return builder;
+    }
+
+    public static WebApplication MapLedger(this WebApplication app) => app;
+}

@@ -1,0 +1,45 @@
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Ledger;
+
+/// <summary>
+/// The counters of what plans include. Each verb is one conditional statement, so that a check cannot be passed by two at once; callers hold the
+/// organization's lock where the order of pockets matters.
+/// </summary>
+internal static class Quotas
+{
+    /// <summary>Holds as many of <paramref name="wanted"/> units as fit under the limit.</summary>
+    /// <returns>How many are held: 0 to <paramref name="wanted"/>.</returns>
+    public static async Task<long> HoldAsync(Guid organization, string pocket, string meter, DateTimeOffset periodStart, long limit, long wanted, Transaction transaction, CancellationToken cancel)
+    {
+        await EnsureAsync(organization, pocket, meter, periodStart, transaction, cancel);
+        if (limit < 0)
+        {
+            await transaction.ExecuteAsync($"update quotas set held = held + {wanted} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}", cancel);
+            return wanted;
+        }
+        return await transaction.FirstAsync($"""
+            with room as (
+              select organization_id, pocket, meter, period_start, least({wanted}, greatest(0, floor({limit} - used - held)))::bigint as units from quotas
+              where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart} for update)
+            update quotas q set held = q.held + room.units from room
+            where q.organization_id = room.organization_id and q.pocket = room.pocket and q.meter = room.meter and q.period_start = room.period_start
+            returning room.units
+            """, r => r.GetInt64(0), cancel);
+    }
+
+    /// <summary>Gives held units back.</summary>
+    public static Task ReleaseAsync(Guid organization, string pocket, string meter, DateTimeOffset periodStart, long units, Transaction transaction, CancellationToken cancel) =>
+        transaction.ExecuteAsync($"update quotas set held = held - {units} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}", cancel);
+
+    /// <summary>Turns held units into used ones.</summary>
+    public static Task CommitAsync(Guid organization, string pocket, string meter, DateTimeOffset periodStart, long units, Transaction transaction, CancellationToken cancel) =>
+        transaction.ExecuteAsync($"update quotas set held = held - {units}, used = used + {units} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}", cancel);
+
+    /// <summary>Asks what is used and held, among other questions.</summary>
+    public static Answer<(decimal Used, decimal Held)> Ask(Questions q, Guid organization, string pocket, string meter, DateTimeOffset periodStart) =>
+        q.First($"select used, held from quotas where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}", r => (r.GetDecimal(0), r.GetDecimal(1)));
+
+    private static Task EnsureAsync(Guid organization, string pocket, string meter, DateTimeOffset periodStart, Transaction transaction, CancellationToken cancel) =>
+        transaction.ExecuteAsync($"insert into quotas (organization_id, pocket, meter, period_start) values ({organization}, {pocket}, {meter}, {periodStart}) on conflict do nothing", cancel);
+}

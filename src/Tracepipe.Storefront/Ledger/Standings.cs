@@ -1,0 +1,74 @@
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Ledger;
+
+/// <summary>What a moment allows: the pocket that pays first, its limits and its period.</summary>
+/// <param name="Pocket">"included" with a live plan, else "free": subscribers do not burn the free allowance.</param>
+/// <param name="Tier">The tier whose limits hold.</param>
+/// <param name="Period">The quota period.</param>
+internal sealed record Allowance(string Pocket, Tier Tier, Period Period)
+{
+    /// <summary>The included quantity of a meter in its unit; −1 is unlimited, 0 for meters that no plan includes.</summary>
+    public long LimitOf(string meter) => meter switch
+    {
+        "workflow" => Tier.Limits.Workflows,
+        "tokens" => Tier.Limits.Tokens,
+        _ => 0,
+    };
+}
+
+/// <summary>Reads and changes where organizations stand. Billing tells it about plans; Metering asks it who pays.</summary>
+internal sealed class Standings(Catalogs catalogs, TimeProvider clock)
+{
+    /// <summary>Takes the organization's lock, for the rest of the transaction, and reads its standing.</summary>
+    public async Task<Standing> LockAsync(Guid organization, Transaction transaction, CancellationToken cancel) =>
+        await transaction.FirstAsync($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization} for update", Standing.Read, cancel)
+        ?? throw new InvalidOperationException($"Organization {organization} has no standing.");
+
+    /// <summary>Asks for the standing among other questions of a page.</summary>
+    public static Answer<Standing?> Ask(Questions q, Guid organization) =>
+        q.First($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization}", Standing.Read);
+
+    /// <summary>What the standing allows at a moment: the live plan in the version that was bought, else the free tier in the version in force.</summary>
+    public async ValueTask<Allowance> AllowanceAsync(Standing standing, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (standing.LivePlanAt(now) is { } plan)
+        {
+            var version = await catalogs.GetAsync(plan.CatalogVersion, cancel);
+            return new Allowance("included", version.Prices.Tier(plan.Tier), plan.PeriodAt(now));
+        }
+        return new Allowance("free", catalogs.Current.Prices.Tier("free"), Period.CalendarMonth(now));
+    }
+
+    /// <summary>Gives the organization this plan, or changes what is known of it. Counters are kept by period and are not touched.</summary>
+    public async Task SetPlanAsync(Guid organization, Plan plan, Transaction transaction, CancellationToken cancel)
+    {
+        _ = (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices.Tier(plan.Tier);
+        await LockAsync(organization, transaction, cancel);
+        await transaction.ExecuteAsync($"""
+            update standings set plan = {plan.Tier}, plan_source = {Standing.Stored(plan.Source)}, catalog_version = {plan.CatalogVersion}, plan_state = {plan.State},
+              period_anchor = {plan.Anchor}, period_start = {plan.Known?.Start}::timestamptz, period_end = {plan.Known?.End}::timestamptz,
+              ends_at = {plan.EndsAt}::timestamptz, grace_until = {plan.GraceUntil}::timestamptz, changed_at = {clock.GetUtcNow()}
+            where organization_id = {organization}
+            """, cancel);
+    }
+
+    /// <summary>Ends the plan now: the free tier applies.</summary>
+    public async Task EndPlanAsync(Guid organization, Transaction transaction, CancellationToken cancel)
+    {
+        await LockAsync(organization, transaction, cancel);
+        await transaction.ExecuteAsync($"""
+            update standings set plan = null, plan_source = null, catalog_version = null, plan_state = null, period_anchor = null, period_start = null, period_end = null,
+              ends_at = null, grace_until = null, changed_at = {clock.GetUtcNow()}
+            where organization_id = {organization}
+            """, cancel);
+    }
+
+    /// <summary>Suspends the organization or lifts the suspension: holds, uploads and metered verification are refused while it lasts.</summary>
+    public async Task SuspendAsync(Guid organization, bool isSuspended, Transaction transaction, CancellationToken cancel)
+    {
+        await LockAsync(organization, transaction, cancel);
+        await transaction.ExecuteAsync($"update standings set is_suspended = {isSuspended}, changed_at = {clock.GetUtcNow()} where organization_id = {organization}", cancel);
+    }
+}
