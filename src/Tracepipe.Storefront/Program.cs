@@ -1,6 +1,8 @@
 using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
@@ -17,12 +19,16 @@ namespace Tracepipe.Storefront
                 .AddAccounts()
                 .AddOrganizations()
                 .AddCatalog()
+                .AddLedger()
+                .AddMetering()
                 .AddBilling(),
             app => app
                 .MapPlatform()
                 .MapAccounts()
                 .MapOrganizations()
                 .MapCatalog()
+                .MapLedger()
+                .MapMetering()
                 .MapBilling());
     }
 }

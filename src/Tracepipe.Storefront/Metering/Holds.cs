@@ -1,0 +1,209 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Metering;
+
+/// <summary>A hold, or the reason why there is none.</summary>
+internal readonly record struct HoldAnswer(Hold? Hold, Problem? Refusal)
+{
+    public static implicit operator HoldAnswer(Hold hold) => new(hold, null);
+
+    public static implicit operator HoldAnswer(Problem refusal) => new(null, refusal);
+}
+
+/// <summary>
+/// Grants, commits, renews and releases units of work (billing rules, decisions 5 and 6). Every verb is one transaction under the organization's lock,
+/// idempotent by the caller's id.
+/// </summary>
+internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, TimeProvider clock)
+{
+    /// <summary>Holds units before the work begins: completely or not at all, pocket by pocket.</summary>
+    public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(wish.OrganizationId, person: null, cancel);
+        var standing = await standings.LockAsync(wish.OrganizationId, transaction, cancel);
+        var now = clock.GetUtcNow();
+        await ReleaseExpiredAsync(wish.OrganizationId, now, transaction, cancel);
+
+        var digest = await transaction.FirstAsync($"select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}", r => r.GetFieldValue<byte[]>(0), cancel);
+        if (digest is not null)
+        {
+            if (!digest.AsSpan().SequenceEqual(wish.BodyDigest)) return Problem.Conflict($"The hold {wish.Id} was asked for before with other words: use another id.");
+            return (await ReadAsync(wish.OrganizationId, wish.Id, transaction, cancel))!;
+        }
+
+        if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, wish.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Unit })
+            return Problem.Invalid("meter", $"“{wish.Meter}” is not a meter of whole units: use one of {string.Join(", ", catalogs.Current.Prices.Meters.Where(m => m.Kind is MeterKind.Unit).Select(m => m.Key))}.");
+        if (standing.IsSuspended) return Refusals.Suspended;
+
+        var allowance = await standings.AllowanceAsync(standing, now, cancel);
+        var open = await transaction.FirstAsync($"select count(*) from holds where organization_id = {wish.OrganizationId} and state = 'open'", r => r.GetInt64(0), cancel);
+        if (allowance.Tier.Limits.Agents >= 0 && open >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open);
+
+        var limit = allowance.LimitOf(wish.Meter);
+        var granted = await Quotas.HoldAsync(wish.OrganizationId, allowance.Pocket, wish.Meter, allowance.Period.Start, limit, wish.Quantity, transaction, cancel);
+        if (granted < wish.Quantity) return Refusals.QuotaExhausted(allowance, wish.Meter, limit, wish.Quantity); // disposed without commit: nothing is held
+
+        var expires = now + wish.ExpiresIn;
+        var part = new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m);
+        await transaction.ExecuteAsync($"""
+            insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
+            values ({wish.OrganizationId}, {wish.Id}, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires})
+            """, cancel);
+        await InsertPartAsync(wish.OrganizationId, wish.Id, 0, part, transaction, cancel);
+        await transaction.CommitAsync(cancel);
+        return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, [part]);
+    }
+
+    /// <summary>Counts the units that succeeded, once however often it is told, and gives the rest back. After expiry a pocket is looked for again.</summary>
+    public async Task<HoldAnswer> CommitAsync(Guid organization, string id, CommitWish wish, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        var standing = await standings.LockAsync(organization, transaction, cancel);
+        var now = clock.GetUtcNow();
+        await ReleaseExpiredAsync(organization, now, transaction, cancel);
+        var hold = await ReadAsync(organization, id, transaction, cancel);
+        if (hold is null) return Problem.NotFound("Hold");
+        var units = wish.Quantity ?? hold.Quantity;
+        if (hold.State is "committed")
+            return units == hold.Committed || wish.Quantity is null ? hold : Problem.Conflict($"The hold {id} was committed with {hold.Committed}: that stands.");
+        if (hold.State is "released") return Problem.Conflict($"The hold {id} was released: ask for a new one.");
+        if (units < 1 || units > hold.Quantity) return Problem.Invalid("quantity", $"Write a whole number from 1 to {hold.Quantity}, what is held.");
+
+        var parts = hold.Parts;
+        if (hold.State is "expired")
+        {
+            var allowance = await standings.AllowanceAsync(standing, now, cancel);
+            var granted = standing.IsSuspended ? 0 : await Quotas.HoldAsync(organization, allowance.Pocket, hold.Meter, allowance.Period.Start, allowance.LimitOf(hold.Meter), units, transaction, cancel);
+            if (granted < units) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
+            parts = [new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m)];
+            await transaction.ExecuteAsync($"delete from hold_parts where organization_id = {organization} and hold_id = {id}", cancel);
+            await InsertPartAsync(organization, id, 0, parts[0], transaction, cancel);
+        }
+
+        var rest = units;
+        foreach (var part in parts)
+        {
+            var used = Math.Min(rest, part.Quantity);
+            rest -= used;
+            if (used > 0)
+            {
+                await Quotas.CommitAsync(organization, part.Pocket, hold.Meter, part.PeriodStart, used, transaction, cancel);
+                await RecordAsync(hold, part with { Quantity = used }, wish.Details, now, transaction, cancel);
+            }
+            if (part.Quantity > used) await Quotas.ReleaseAsync(organization, part.Pocket, hold.Meter, part.PeriodStart, part.Quantity - used, transaction, cancel);
+        }
+        await transaction.ExecuteAsync($"update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(wish.Details)} where organization_id = {organization} and id = {id}", cancel);
+        await transaction.CommitAsync(cancel);
+        return hold with { State = "committed", Committed = units, Parts = parts };
+    }
+
+    /// <summary>Gives the units back: failed work is free. Releasing again, or what has expired, changes nothing.</summary>
+    public async Task<HoldAnswer> ReleaseAsync(Guid organization, string id, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await standings.LockAsync(organization, transaction, cancel);
+        var now = clock.GetUtcNow();
+        await ReleaseExpiredAsync(organization, now, transaction, cancel);
+        var hold = await ReadAsync(organization, id, transaction, cancel);
+        if (hold is null) return Problem.NotFound("Hold");
+        if (hold.State is "committed") return Problem.Conflict($"The hold {id} was committed: what was used is not released.");
+        if (hold.State is not "open") { await transaction.CommitAsync(cancel); return hold; }
+        foreach (var part in hold.Parts) await Quotas.ReleaseAsync(organization, part.Pocket, hold.Meter, part.PeriodStart, part.Quantity, transaction, cancel);
+        await transaction.ExecuteAsync($"update holds set state = 'released', settled_at = {now} where organization_id = {organization} and id = {id}", cancel);
+        await transaction.CommitAsync(cancel);
+        return hold with { State = "released" };
+    }
+
+    /// <summary>Gives running work more time, counted from now.</summary>
+    public async Task<HoldAnswer> RenewAsync(Guid organization, string id, TimeSpan expiresIn, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await standings.LockAsync(organization, transaction, cancel);
+        var now = clock.GetUtcNow();
+        await ReleaseExpiredAsync(organization, now, transaction, cancel);
+        var hold = await ReadAsync(organization, id, transaction, cancel);
+        if (hold is null) return Problem.NotFound("Hold");
+        if (hold.State is "expired") return new Problem(409, "hold_expired", $"The hold {id} has expired: hold again.");
+        if (hold.State is not "open") return Problem.Conflict($"The hold {id} is {hold.State}: only an open one is renewed.");
+        var expires = now + expiresIn;
+        await transaction.ExecuteAsync($"update holds set expires_at = {expires} where organization_id = {organization} and id = {id}", cancel);
+        await transaction.CommitAsync(cancel);
+        return hold with { ExpiresAt = expires };
+    }
+
+    /// <summary>Releases what has expired, for organizations that nobody asks about. The verbs above do the same for their own organization first.</summary>
+    /// <returns>How many organizations had expired holds.</returns>
+    public async Task<int> SweepAsync(CancellationToken cancel)
+    {
+        Answer<IReadOnlyList<Guid>>? due = null;
+        await database.WorkReadAsync(q => due = q.List($"select distinct organization_id from holds where state = 'open' and expires_at <= {clock.GetUtcNow()} limit 1000", r => r.GetGuid(0)), cancel);
+        foreach (var organization in due!.Value)
+        {
+            await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+            await standings.LockAsync(organization, transaction, cancel);
+            await ReleaseExpiredAsync(organization, clock.GetUtcNow(), transaction, cancel);
+            await transaction.CommitAsync(cancel);
+        }
+        return due.Value.Count;
+    }
+
+    /// <summary>The hold with its parts.</summary>
+    public async Task<Hold?> FindAsync(Guid organization, string id, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        return await ReadAsync(organization, id, transaction, cancel);
+    }
+
+    private static Task ReleaseExpiredAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
+        with ended as (
+          update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id, meter),
+        shares as (
+          select p.pocket, e.meter, p.period_start, sum(p.quantity) as units from ended e
+          join hold_parts p on p.organization_id = {organization} and p.hold_id = e.id group by p.pocket, e.meter, p.period_start)
+        update quotas q set held = q.held - shares.units from shares
+        where q.organization_id = {organization} and q.pocket = shares.pocket and q.meter = shares.meter and q.period_start = shares.period_start
+        """, cancel);
+
+    private static async Task<Hold?> ReadAsync(Guid organization, string id, Transaction transaction, CancellationToken cancel)
+    {
+        Answer<Hold?>? hold = null;
+        Answer<IReadOnlyList<HoldPart>>? parts = null;
+        await transaction.ReadAsync(q =>
+        {
+            hold = q.First($"select meter, quantity, state, granted_at, expires_at, committed from holds where organization_id = {organization} and id = {id}",
+                r => new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []));
+            parts = q.List($"select pocket, period_start, quantity, unit_price from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
+                r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3)));
+        }, cancel);
+        return hold!.Value is { } found ? found with { Parts = parts!.Value } : null;
+    }
+
+    private static Task InsertPartAsync(Guid organization, string id, int ordinal, HoldPart part, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
+        insert into hold_parts (organization_id, hold_id, ordinal, pocket, period_start, quantity, unit_price)
+        values ({organization}, {id}, {ordinal}, {part.Pocket}, {part.PeriodStart}, {part.Quantity}, {part.UnitPrice})
+        """, cancel);
+
+    // A unit belongs to the period of its grant, whenever it is committed.
+    private static Task RecordAsync(Hold hold, HoldPart part, JsonElement? details, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        var month = DateOnly.FromDateTime(Period.CalendarMonth(hold.GrantedAt).Start.UtcDateTime);
+        var total = Money.Round(part.UnitPrice * part.Quantity);
+        return transaction.ExecuteAsync($"""
+            insert into usage_records (organization_id, id, usage_type, pocket, quantity, unit_price, total_minor, currency, quota_period_start, bill_month, hold_id, key_id, ticket_id, suite_id, usage_details, recorded_at)
+            select {hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {month}, {hold.Id}, h.key_id,
+              {Text(details, "ticket_id")}::text, {Text(details, "suite_id")}::text, {Json(details)}, {now}
+            from holds h where h.organization_id = {hold.OrganizationId} and h.id = {hold.Id}
+            """, cancel);
+    }
+
+    private static string? Text(JsonElement? details, string name) =>
+        details is { ValueKind: JsonValueKind.Object } d && d.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+
+    private static NpgsqlParameter Json(JsonElement? details) =>
+        new() { Value = details is { ValueKind: not JsonValueKind.Null and not JsonValueKind.Undefined } d ? d.GetRawText() : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb };
+}

@@ -1,0 +1,41 @@
+using Npgsql;
+
+namespace Tracepipe.Storefront.Metering;
+
+/// <summary>
+/// What is used. Owns: holds, usage records. Does not own: which pocket has room (Ledger), what it costs (Catalog), how it is collected (Billing).
+/// </summary>
+internal static class MeteringModule
+{
+    public static WebApplicationBuilder AddMetering(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<Holds>();
+        builder.Services.AddHostedService<HoldSweeper>();
+        return builder;
+    }
+
+    public static WebApplication MapMetering(this WebApplication app) => app;
+}
+
+/// <summary>Releases expired holds of organizations that ask for nothing: the clock of <see cref="Holds.SweepAsync"/>.</summary>
+internal sealed partial class HoldSweeper(Holds holds, TimeProvider clock, ILogger<HoldSweeper> log) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10), clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await holds.SweepAsync(stoppingToken);
+            }
+            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+            {
+                NotSwept(log, failure.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Expired holds wait for the database: {Reason}")]
+    private static partial void NotSwept(ILogger log, string reason);
+}
