@@ -47,7 +47,7 @@ internal static class Cluster
         }
 
         var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-        folder.Write(folder.Password, password, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        folder.Write(folder.Password, password);
         return password;
     }
 
@@ -110,6 +110,7 @@ internal static class Cluster
             ["io_method"] = "sync",
             ["jit"] = "off",
             ["max_wal_size"] = "512MB",
+            ["max_logical_replication_workers"] = "0",
             ["timezone"] = "UTC",
             ["log_timezone"] = "UTC",
             ["lc_messages"] = "C",

@@ -109,7 +109,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
 
         if (!binaries.UpToDate) await binaries.CopyAsync(cancel);
         await Cluster.EnsureAsync(folder, binaries.Version, options.Durable, log, cancel);
-        if (!configured) folder.Write(folder.Configuration, configuration, Readable);
+        if (!configured) folder.Write(folder.Configuration, configuration, readers: UnixFileMode.GroupRead | UnixFileMode.OtherRead);
 
         var password = Cluster.Password(folder);
         if (running is not null)
@@ -157,8 +157,6 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             return null;
         }
     }
-
-    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     private static async Task<Postmaster> BeginAsync(ServerFolder folder, Endpoint endpoint, string version, ILogger log)
     {

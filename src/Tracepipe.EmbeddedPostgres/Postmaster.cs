@@ -41,8 +41,8 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
             {
                 // The rest of the file stays: by it PostgreSQL checks that no orphaned backend still writes.
                 lines[0] = NoProcess.ToString(CultureInfo.InvariantCulture);
-                folder.Write(path, string.Join('\n', lines), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-                found.Endpoint.Remove();
+                folder.Write(path, string.Join('\n', lines));
+                if (ServerFolder.SamePath(lines[1], folder.Cluster)) found.Endpoint.Remove(); // in a copy of a folder it is the original's
                 return null;
             }
 
@@ -100,7 +100,7 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
 
     /// <summary>Lines: process, data folder, start time, port, socket folder, address.</summary>
     private static Postmaster? Read(string[] lines) =>
-        lines.Length >= 5
+        lines.Length >= 5 && lines[1].Length > 0
         && int.TryParse(lines[0], CultureInfo.InvariantCulture, out var process)
         && int.TryParse(lines[3], CultureInfo.InvariantCulture, out var port)
             ? new Postmaster(process, new Endpoint(lines[4].Length > 0 ? lines[4] : lines.ElementAtOrDefault(5) ?? "", port))
@@ -110,14 +110,14 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
     {
         try
         {
-            // Everyone may read a command line; for the executable of another account's process root needs a right that containers lack.
+            // Everyone may read a command line (it is empty once the process has ended); for the executable of another account's process root needs a right that containers lack.
             if (OperatingSystem.IsLinux()) return File.ReadAllText($"/proc/{id.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0')[0];
             using var process = Process.GetProcessById(id);
             return process.MainModule?.FileName;
         }
         catch (Exception gone) when (gone is IOException or ArgumentException or InvalidOperationException or Win32Exception)
         {
-            return null; // no such process, or one of somebody else's
+            return null; // no such process, or none of ours
         }
     }
 
@@ -125,7 +125,7 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
     {
         const int enough = 1 << 20;
         if (new FileInfo(folder.Log) is { Exists: true, Length: > enough }) File.Move(folder.Log, folder.Log + ".1", overwrite: true);
-        if (!File.Exists(folder.Log)) folder.Write(folder.Log, "", UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!File.Exists(folder.Log)) folder.Write(folder.Log, "");
     }
 
     private static string ReadShared(string path, long from = 0)

@@ -48,20 +48,24 @@ internal sealed record ServerFolder(string Path, ServerAccount? Account)
     public Command Command(string program, params string[] arguments) =>
         new(EmbeddedPostgresBinaries.Program(Binaries, program), arguments) { Account = Account?.Name, Cluster = Cluster };
 
-    /// <summary>Writes a file at once or not at all, for the server's account to read.</summary>
-    public void Write(string path, string content, UnixFileMode mode)
+    /// <summary>Writes a file at once or not at all.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="content">What.</param>
+    /// <param name="readers">With none the file is the server account's own secret; with some it is ours, for that account to read and not to change.</param>
+    public void Write(string path, string content, UnixFileMode readers = UnixFileMode.None)
     {
         var draft = path + ".new";
         File.Delete(draft);
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = mode;
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | readers;
         using (var file = new FileStream(draft, options))
         {
             file.Write(Encoding.UTF8.GetBytes(content));
             file.Flush(flushToDisk: true);
         }
 
-        Account?.Own(draft);
+        if (readers is UnixFileMode.None) Account?.Own(draft);
+        else if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite | readers); // whatever our umask
         File.Move(draft, path, overwrite: true);
     }
 
