@@ -6,7 +6,7 @@ namespace Tracepipe.Postgres;
 /// <summary>Whether a server that outlived its owner can be used as it is.</summary>
 internal static class Adoption
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>
     /// The server accepts our password and says it serves our cluster. One that is still recovering is waited for; one that ends meanwhile,

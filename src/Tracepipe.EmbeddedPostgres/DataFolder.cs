@@ -16,6 +16,7 @@ internal sealed class DataFolder : IDisposable
         var path = System.IO.Path.GetFullPath(folder);
         try
         {
+            RefuseWhatShellsInterpret(path);
             Directory.CreateDirectory(path);
             path = Posix.RealPath(path);
             RefuseWhatShellsInterpret(path);

@@ -19,7 +19,7 @@ public enum PostgresStop
 internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
 {
     private const int NoProcess = int.MaxValue; // above every system's highest process id
-    private static readonly TimeSpan OrphansLeaveWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan OrphansLeaveWithin = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// The cluster's running server, null when there is none. The file of a server that died with the machine is disarmed:
@@ -95,7 +95,14 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
     private async Task<bool> StoppedAsync(ServerFolder folder, string mode, int seconds)
     {
         var stop = folder.Command("pg_ctl", "stop", "--silent", "--wait", "--mode=" + mode, "--timeout=" + seconds.ToString(CultureInfo.InvariantCulture));
-        return (await stop.RunAsync(CancellationToken.None)).Succeeded || !IsAlive(folder);
+        if ((await stop.RunAsync(CancellationToken.None)).Succeeded)
+        {
+            // pg_ctl waits for the pid file to go, which is shortly before the process does.
+            var began = Stopwatch.GetTimestamp();
+            while (IsAlive(folder) && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(1)) await Task.Delay(TimeSpan.FromMilliseconds(5));
+        }
+
+        return !IsAlive(folder);
     }
 
     /// <summary>Lines: process, data folder, start time, port, socket folder, address.</summary>

@@ -26,7 +26,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task Dispose_leaves_no_process_no_socket_and_a_free_folder()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         var server = await folder.StartAsync();
         var socket = new NpgsqlConnectionStringBuilder(server.ConnectionString).Host!;
         await using var busy = await Adoption.ConnectAsync(server.ConnectionString, default);
@@ -45,7 +45,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task Two_owners_of_one_folder_are_refused_in_this_process_and_in_another()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         await using var owner = await folder.StartAsync();
 
         var refusal = await Assert.ThrowsAsync<EmbeddedPostgresException>(() => folder.StartAsync());
@@ -61,7 +61,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task A_restart_keeps_the_address_and_the_data()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         await using var server = await folder.StartAsync(durable: true);
         var address = server.ConnectionString;
         await DoAsync(address, "CREATE TABLE kept AS SELECT 1 AS n");
@@ -81,7 +81,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task Nobody_enters_without_the_password_and_only_its_owner_reads_the_password()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         await using var server = await folder.StartAsync();
 
         foreach (var password in new[] { null, "", "postgres" })
@@ -99,7 +99,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task What_is_acknowledged_is_durable_unless_a_test_says_otherwise()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         const string ask = "SELECT concat_ws(' ', current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'))";
 
         await using (var durable = await folder.StartAsync(durable: true)) Assert.Equal("on on on", await AskAsync<string>(durable.ConnectionString, ask));
@@ -110,7 +110,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task The_cluster_is_UTF8_sorts_by_code_point_knows_other_alphabets_and_checks_its_pages()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         await using var server = await folder.StartAsync();
 
         Assert.Equal("UTF8 on UTC", await AskAsync<string>(server.ConnectionString,
@@ -122,14 +122,14 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task A_setting_may_be_overridden_and_its_value_may_hold_quotes()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         await using var server = await folder.StartAsync(settings: [("max_connections", "17"), ("cluster_name", @"it's a \ name")]);
 
         Assert.Equal("17", await AskAsync<string>(server.ConnectionString, "SHOW max_connections"));
         Assert.Equal(@"it's a \ name", await AskAsync<string>(server.ConnectionString, "SHOW cluster_name"));
         var wrong = await Assert.ThrowsAsync<EmbeddedPostgresException>(async () =>
         {
-            await using var other = new ScratchFolder();
+            await using var other = await ScratchFolder.WithClusterAsync();
             await using var never = await other.StartAsync(settings: [("max_connections", "many")]);
         });
         Assert.Contains("postgres.log", wrong.Message, StringComparison.Ordinal);
@@ -154,7 +154,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task Missing_binaries_are_refused_and_leave_the_folder_free()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         var nothing = new EmbeddedPostgresOptions { DataDirectory = folder.Path, BinariesDirectory = Path.Combine(folder.Path, "none") };
 
         var refusal = await Assert.ThrowsAsync<EmbeddedPostgresException>(() => EmbeddedPostgres.StartAsync(nothing,
@@ -169,8 +169,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task Data_of_another_major_version_is_refused_and_left_alone()
     {
-        await using var folder = new ScratchFolder();
-        await using (await folder.StartAsync()) { }
+        await using var folder = await ScratchFolder.WithClusterAsync();
         var written = Path.Combine(folder.Cluster, "PG_VERSION");
         await File.WriteAllTextAsync(written, "15\n");
 
@@ -210,7 +209,7 @@ public sealed class EmbeddedPostgresTests
     [Fact]
     public async Task A_long_or_strange_temporary_folder_does_not_matter()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         var far = Directory.CreateDirectory(Path.Combine(folder.Path, new string('x', 100), "with space")).FullName;
         using var host = PostgresHost.Begin(folder.Path, ("TMPDIR", far));
 
@@ -224,7 +223,7 @@ public sealed class EmbeddedPostgresTests
     public async Task The_server_has_a_session_of_its_own_and_none_of_our_environment()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         using var host = PostgresHost.Begin(folder.Path, ("STRIPE_SECRET_KEY", "sk_test_planted"), ("PGPORT", "1"), ("PGDATA", "/nowhere"));
 
         var (server, _) = await host.ReadyAsync();

@@ -15,7 +15,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task The_server_of_a_killed_owner_is_taken_over()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         using var host = PostgresHost.Begin(folder.Path);
         var (process, address) = await host.ReadyAsync();
         await DoAsync(address, "CREATE TABLE kept AS SELECT 42 AS n");
@@ -35,7 +35,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task An_orphan_with_other_settings_is_started_anew()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         using var host = PostgresHost.Begin(folder.Path);
         var (process, _) = await host.ReadyAsync();
         await host.KillAsync();
@@ -50,7 +50,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task An_orphan_whose_socket_was_cleaned_away_is_started_anew()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         using var host = PostgresHost.Begin(folder.Path);
         var (process, address) = await host.ReadyAsync();
         await DoAsync(address, "CREATE TABLE kept AS SELECT 42 AS n");
@@ -66,7 +66,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task What_was_acknowledged_survives_when_owner_and_server_are_killed()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         using var host = PostgresHost.Begin(folder.Path);
         var (process, address) = await host.ReadyAsync();
         await DoAsync(address, "CREATE TABLE kept (n int)");
@@ -82,7 +82,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task A_stale_pid_file_whose_number_another_program_has_got_does_not_stop_the_start()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         string account, content;
         await using (var server = await folder.StartAsync())
         {
@@ -104,8 +104,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task A_pid_file_cut_off_by_a_power_failure_does_not_stop_the_start()
     {
-        await using var folder = new ScratchFolder();
-        await using (await folder.StartAsync()) { }
+        await using var folder = await ScratchFolder.WithClusterAsync();
 
         foreach (var content in new[] { "", "\0\0\0\0\0\0\0\0", "4711\n/somewhere", "4711\n\n\n\n\n\n" })
         {
@@ -118,10 +117,10 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task A_copy_of_a_folder_in_use_does_not_take_over_the_other_folders_server()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         await using var server = await folder.StartAsync();
         await using var copy = new ScratchFolder();
-        using (var copying = Process.Start("cp", ["-a", folder.Path + "/.", copy.Path])) await copying.WaitForExitAsync();
+        await CopyAsync(folder.Path + "/.", copy.Path);
 
         await using var other = await copy.StartAsync();
 
@@ -133,7 +132,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task A_folder_moved_under_its_running_server_never_gets_a_second_one()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         using var host = PostgresHost.Begin(folder.Path);
         var (process, _) = await host.ReadyAsync();
         await host.KillAsync();
@@ -188,7 +187,7 @@ public sealed class KilledPostgresTests
     [Fact]
     public async Task A_server_on_a_loopback_port_is_found_taken_over_and_stopped_like_one_on_a_socket()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         ServerFolder place;
         await using (var server = await folder.StartAsync()) place = server.Folder;
         using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);

@@ -78,7 +78,7 @@ public sealed class PostgresAsRootTests
     [Fact]
     public async Task The_files_follow_an_account_whose_number_has_changed()
     {
-        await using var folder = new ScratchFolder();
+        await using var folder = await ScratchFolder.WithClusterAsync();
         string password;
         await using (var server = await folder.StartAsync())
         {
