@@ -24,7 +24,7 @@ internal static class BrowserCalls
 
     public static bool Allows(SpecOperation operation) => Allowed.Contains(operation.Name);
 
-    /// <summary>The published parameters, with the client secret and a typed card.</summary>
+    /// <summary>The published parameters, with the client secret and a typed card, which servers have no way to send.</summary>
     public static Schema Parameters(SpecOperation operation) => Known[operation.Name];
 
     public static JsonObject Reduce(JsonObject whole)

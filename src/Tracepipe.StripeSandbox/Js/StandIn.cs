@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Net.Http.Headers;
 
 namespace Tracepipe.StripeSandbox.Js;
@@ -15,16 +14,15 @@ internal static class StandIn
 
     public static void MapStandIn(this IEndpointRouteBuilder routes)
     {
-        var script = Asset.Of("text/javascript", HostScript());
+        var script = new Asset("text/javascript", HostScript());
         routes.MapGet("/js/dahlia/stripe.js", script.Send);
         foreach (var file in FrameFiles)
         {
-            var asset = Asset.Of(file.EndsWith(".css", StringComparison.Ordinal) ? "text/css" : "text/javascript", Resource($"Frame/{file}"));
-            routes.MapGet($"/elements/{file}", asset.Send);
+            routes.MapGet($"/elements/{file}", Asset.Embedded($"Js/Frame/{file}").Send);
         }
         foreach (var name in Frames)
         {
-            var page = Resource($"Frame/{name}.html");
+            var page = Asset.Text($"Js/Frame/{name}.html");
             routes.MapGet($"/elements/{name}", (HttpContext http, string? host, string? scheme) => SendFrame(http, page, host, scheme));
         }
     }
@@ -34,7 +32,7 @@ internal static class StandIn
         // Stand-in for Stripe.js, release "dahlia", of a local sandbox: no real money, no real cards.
         (() => {
         'use strict';
-        {{string.Join('\n', ResourceNames().Where(n => n.StartsWith("Host/", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(Resource))}}
+        {{string.Join('\n', Asset.Names("Js/Host/").Select(Asset.Text))}}
         })();
         """;
 
@@ -45,7 +43,7 @@ internal static class StandIn
         headers.ContentSecurityPolicy =
             $"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {origin}";
         headers[HeaderNames.XContentTypeOptions] = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
+        headers["Referrer-Policy"] = "same-origin";
         headers.CacheControl = "no-store";
         return Results.Content(page.Replace("{{scheme}}", scheme is "dark" ? "dark" : "light", StringComparison.Ordinal), "text/html; charset=utf-8");
     }
@@ -55,42 +53,4 @@ internal static class StandIn
         Uri.TryCreate(host, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.PathAndQuery == "/" && address.UserInfo.Length == 0
             ? address.GetLeftPart(UriPartial.Authority)
             : null;
-
-    private const string Prefix = "Js/";
-
-    private static IEnumerable<string> ResourceNames() =>
-        typeof(StandIn).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)).Select(n => n[Prefix.Length..]);
-
-    private static string Resource(string name)
-    {
-        using var stream = typeof(StandIn).Assembly.GetManifestResourceStream(Prefix + name) ?? throw new InvalidOperationException($"{name} is not embedded");
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
-    }
-}
-
-/// <summary>A file of the sandbox that never changes while it runs.</summary>
-internal sealed class Asset
-{
-    private readonly string _contentType;
-    private readonly byte[] _content;
-    private readonly EntityTagHeaderValue _tag;
-
-    private Asset(string contentType, byte[] content)
-    {
-        _contentType = contentType + "; charset=utf-8";
-        _content = content;
-        _tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..16]}\"");
-    }
-
-    public static Asset Of(string contentType, string text) => new(contentType, System.Text.Encoding.UTF8.GetBytes(text));
-
-    public IResult Send(HttpContext http)
-    {
-        http.Response.Headers.CacheControl = "no-cache";
-        http.Response.Headers[HeaderNames.XContentTypeOptions] = "nosniff";
-        // Host pages may isolate themselves (COEP); the script is made for other origins.
-        http.Response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-        return Results.Bytes(_content, _contentType, entityTag: _tag);
-    }
 }

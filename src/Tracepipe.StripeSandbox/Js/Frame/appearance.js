@@ -15,9 +15,10 @@ const measures = {
 
 /**
  * @param {{theme?: string, variables?: Record<string, string>}} appearance
+ * @param {string | undefined} backdrop What lies behind the frame; painted again here, so that contrast can be judged inside it.
  * @returns {'light' | 'dark'} The scheme that browser-drawn parts must follow.
  */
-export function applyAppearance({ theme = 'stripe', variables = {} }) {
+export function applyAppearance({ theme = 'stripe', variables = {} }, backdrop) {
   const root = document.documentElement;
   const wanted = { ...themes[theme], ...variables };
   for (const name of [...colours, ...Object.keys(measures)]) {
@@ -31,6 +32,7 @@ export function applyAppearance({ theme = 'stripe', variables = {} }) {
     if (!colours.includes(name) && !(name in measures)) console.warn(`appearance.variables.${name}: the sandbox does not draw this`);
   }
   root.dataset.theme = theme;
+  document.body.style.backgroundColor = backdrop ?? '';
   const scheme = theme === 'night' || lightness(getComputedStyle(root).getPropertyValue('--colorBackground')) < 0.4 ? 'dark' : 'light';
   root.style.colorScheme = scheme;
   return scheme;

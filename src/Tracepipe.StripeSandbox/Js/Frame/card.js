@@ -36,8 +36,9 @@ export function formatExpiry(text, deleting) {
   const [left, right] = text.split('/');
   let digits = right !== undefined && digitsOf(left ?? '').length === 1 ? `0${digitsOf(left ?? '')}${digitsOf(right)}` : digitsOf(text);
   if (/^[2-9]/.test(digits)) digits = `0${digits}`;
-  if (/^\d\d20\d\d$/.test(digits)) digits = digits.slice(0, 2) + digits.slice(4);
-  digits = digits.slice(0, 4);
+  // A year of four digits is shortened once its last digit is there.
+  digits = /^\d\d20\d/.test(digits) ? digits.slice(0, 6) : digits.slice(0, 4);
+  if (digits.length === 6) digits = digits.slice(0, 2) + digits.slice(4);
   if (digits.length < 2 || (deleting && digits.length === 2)) return digits;
   return `${digits.slice(0, 2)} / ${digits.slice(2)}`;
 }
@@ -75,7 +76,7 @@ export function expiryProblem(text, today) {
   const { month, year } = readExpiry(text);
   if (digits.length === 0) return { code: 'incomplete_expiry', message: 'Enter the expiry date as month and year.' };
   if (digits.length >= 2 && (month < 1 || month > 12)) return { code: 'invalid_expiry_month', message: 'The month goes from 01 to 12.' };
-  if (digits.length < 4) return { code: 'incomplete_expiry', message: 'The expiry date needs a month and a year.' };
+  if (digits.length !== 4) return { code: 'incomplete_expiry', message: 'The expiry date needs a month and a year.' };
   if (year < today.getFullYear()) return { code: 'invalid_expiry_year_past', message: 'The expiry year is in the past.' };
   if (year === today.getFullYear() && month < today.getMonth() + 1) return { code: 'invalid_expiry_month_past', message: 'The expiry date is in the past.' };
   if (year > today.getFullYear() + 50) return { code: 'invalid_expiry_year', message: 'The expiry year is too far ahead.' };

@@ -9,6 +9,6 @@ listen({
   /** The person closed the challenge without an answer. @param {{path: string}} input */
   async refuse({ path }) {
     if (!/^\/3ds\/\w+$/.test(path)) return;
-    await fetch(path, { method: 'POST', body: new URLSearchParams({ outcome: 'fail', display: 'frame' }) });
+    await fetch(path, { method: 'POST', body: new URLSearchParams({ outcome: 'fail' }), redirect: 'manual' });
   },
 });

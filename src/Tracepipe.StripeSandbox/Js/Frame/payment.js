@@ -52,14 +52,11 @@ const card = () => {
 };
 
 /** A refusal that is about one field stands at that field too. @type {Record<string, HTMLInputElement>} */
-const fieldOfCode = {
-  incorrect_number: number, invalid_number: number, invalid_expiry_month: expiry, invalid_expiry_year: expiry, expired_card: expiry,
-  incorrect_cvc: cvc, invalid_cvc: cvc,
-};
+const fieldOf = { number, exp_month: expiry, exp_year: expiry, cvc };
 
 /** @template {{error?: any}} T @param {T} answer @returns {T} */
 function showRefusal(answer) {
-  const field = fieldOfCode[answer.error?.code];
+  const field = fieldOf[answer.error?.param];
   if (field) show(field, answer.error);
   return answer;
 }
@@ -110,8 +107,8 @@ function setCollapsed(collapsed) {
 }
 
 /** @param {any} settings */
-function configure({ intent, mode, appearance, element }) {
-  tell('scheme', applyAppearance(appearance));
+function configure({ intent, mode, appearance, backdrop, element }) {
+  tell('scheme', applyAppearance(appearance, backdrop));
   const saves = mode === 'setup' || intent?.kind === 'setup_intent';
   const terms = element.terms?.card ?? 'auto';
   part('terms').hidden = terms === 'never' || !(saves || terms === 'always');
@@ -130,7 +127,8 @@ const withBilling = (params) => {
 
 for (const field of fields) {
   field.addEventListener('input', (event) => typed(field, /** @type {InputEvent} */ (event).inputType?.startsWith('delete') ?? false));
-  field.addEventListener('blur', () => { if (field.value !== '') show(field, problemOf(field)); });
+  // Only on the way to another field: a message that pushes the page's button away under the pointer would swallow its click.
+  field.addEventListener('blur', (event) => { if (field.value !== '' && event.relatedTarget) show(field, problemOf(field)); });
 }
 form.addEventListener('submit', (event) => event.preventDefault());
 form.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });

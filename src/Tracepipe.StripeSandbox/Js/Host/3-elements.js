@@ -18,6 +18,21 @@ const frameLoadLimit = 15_000;
  * @property {boolean} submitted
  */
 
+/**
+ * The colour behind an element, when it is one colour.
+ * @param {HTMLElement | null | undefined} element
+ * @returns {string | undefined}
+ */
+function backdropOf(element) {
+  for (let at = element?.parentElement; at; at = at.parentElement) {
+    const { backgroundColor: colour, backgroundImage: image } = getComputedStyle(at);
+    if (image !== 'none') return undefined;
+    if (/^rgb\(|^[a-z-]+\([^/]+\)$/.test(colour) && !colour.startsWith('rgba')) return colour;
+    if (!/^rgba\(0, 0, 0, 0\)$/.test(colour)) return undefined;
+  }
+  return undefined;
+}
+
 /** The Payment Element as the host page holds it. */
 class CardElement {
   /** @type {Map<string, Array<{handler: (event: any) => void, once: boolean}>>} */
@@ -69,7 +84,7 @@ class CardElement {
 
   #settings() {
     const { key, intent, options } = this.group;
-    return JSON.parse(JSON.stringify({ key, intent, mode: options.mode, appearance: options.appearance ?? {}, element: this.options }));
+    return JSON.parse(JSON.stringify({ key, intent, mode: options.mode, appearance: options.appearance ?? {}, backdrop: backdropOf(this.frame?.element), element: this.options }));
   }
 
   unmount() {

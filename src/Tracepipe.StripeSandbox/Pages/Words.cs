@@ -1,0 +1,30 @@
+using System.Globalization;
+
+namespace Tracepipe.StripeSandbox.Pages;
+
+/// <summary>How codes, amounts and moments are written for people.</summary>
+internal static class Words
+{
+    public static string Brand(string brand) => brand switch
+    {
+        "amex" => "American Express",
+        "diners" => "Diners Club",
+        "jcb" => "JCB",
+        "unionpay" => "UnionPay",
+        "" => "Card",
+        _ => char.ToUpperInvariant(brand[0]) + brand[1..],
+    };
+
+    /// <param name="cents">In the currency's smallest unit.</param>
+    public static string Money(long cents, string currency = "usd")
+    {
+        var digits = currency is "jpy" or "krw" ? 0 : 2;
+        var amount = (Math.Abs(cents) / (decimal)Math.Pow(10, digits)).ToString("N" + digits, CultureInfo.InvariantCulture);
+        var sign = cents < 0 ? "−" : "";
+        return currency == "usd" ? $"{sign}${amount}" : $"{sign}{amount} {currency.ToUpperInvariant()}";
+    }
+
+    public static string Date(DateTimeOffset at) => at.ToString("MMM d, yyyy", CultureInfo.InvariantCulture);
+
+    public static string Moment(DateTimeOffset at) => at.ToString("MMM d, yyyy, HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+}
