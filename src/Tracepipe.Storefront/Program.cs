@@ -5,6 +5,8 @@ using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Site;
+using Tracepipe.Storefront.Ui;
 
 return await Startup.RunAsync(args, Tracepipe.Storefront.Product.Modules);
 
@@ -16,19 +18,23 @@ namespace Tracepipe.Storefront
         public static Composition Modules { get; } = new(
             builder => builder
                 .AddPlatform()
+                .AddUi()
                 .AddAccounts()
                 .AddOrganizations()
                 .AddCatalog()
                 .AddLedger()
                 .AddMetering()
-                .AddBilling(),
+                .AddBilling()
+                .AddSite(),
             app => app
                 .MapPlatform()
+                .MapUi()
                 .MapAccounts()
                 .MapOrganizations()
                 .MapCatalog()
                 .MapLedger()
                 .MapMetering()
-                .MapBilling());
+                .MapBilling()
+                .MapSite());
     }
 }

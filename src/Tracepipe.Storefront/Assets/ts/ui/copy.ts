@@ -6,7 +6,7 @@ document.addEventListener("click", async (event) => {
   const button = from<HTMLButtonElement>(event, "[data-copy]");
   const source = button && document.getElementById(button.dataset["copy"] ?? "");
   if (!button || !source) return;
-  const text = source instanceof HTMLInputElement || source instanceof HTMLTextAreaElement ? source.value : (source.textContent ?? "");
+  const text = source instanceof HTMLInputElement || source instanceof HTMLTextAreaElement ? source.value : shownText(source);
   if (await put(text, source)) {
     button.dataset["copied"] = "";
     say("Copied");
@@ -15,6 +15,11 @@ document.addEventListener("click", async (event) => {
     say("Selected. Press Ctrl+C to copy.");
   }
 });
+
+/** Of tabs, the one that is shown. */
+function shownText(source: HTMLElement): string {
+  return (source.querySelector("[role=tabpanel]:not([hidden])") ?? source).textContent?.trim() ?? "";
+}
 
 /** Browsers give the clipboard to secure origins only; elsewhere the text is selected and the old command tried. */
 async function put(text: string, source: HTMLElement): Promise<boolean> {
