@@ -14,6 +14,7 @@ internal static class Startup
         {
             var command = CommandLine.Parse(args);
             if (command.Help) { await Console.Out.WriteLineAsync(Help); return 0; }
+            if (command.SelfTest) return await Selftest.RunAsync(command, compose, stop.Token);
             if (command.Command.Count > 0) return await RunCommandAsync(command, compose, stop.Token);
 
             await using var app = await StorefrontApp.StartAsync(command, compose, configure: null, listen: true, stop.Token);
