@@ -1,6 +1,7 @@
 using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Home;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
@@ -25,6 +26,7 @@ namespace Tracepipe.Storefront
                 .AddLedger()
                 .AddMetering()
                 .AddBilling()
+                .AddHome()
                 .AddSite(),
             app => app
                 .MapPlatform()
@@ -35,6 +37,7 @@ namespace Tracepipe.Storefront
                 .MapLedger()
                 .MapMetering()
                 .MapBilling()
+                .MapHome()
                 .MapSite());
     }
 }

@@ -36,10 +36,14 @@ internal static class Quotas
     public static Task CommitAsync(Guid organization, string pocket, string meter, DateTimeOffset periodStart, long units, Transaction transaction, CancellationToken cancel) =>
         transaction.ExecuteAsync($"update quotas set held = held - {units}, used = used + {units} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}", cancel);
 
-    /// <summary>Asks what is used and held, among other questions.</summary>
-    public static Answer<(decimal Used, decimal Held)> Ask(Questions q, Guid organization, string pocket, string meter, DateTimeOffset periodStart) =>
-        q.First($"select used, held from quotas where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}", r => (r.GetDecimal(0), r.GetDecimal(1)));
+    /// <summary>Asks what is used and held in the periods that may be running: those begun within the last 32 days.</summary>
+    public static Answer<IReadOnlyList<QuotaUse>> AskRecent(Questions q, Guid organization, DateTimeOffset now) =>
+        q.List($"select pocket, meter, period_start, used, held from quotas where organization_id = {organization} and period_start > {now.AddDays(-32)}",
+            r => new QuotaUse(r.GetString(0), r.GetString(1), r.GetFieldValue<DateTimeOffset>(2), r.GetDecimal(3), r.GetDecimal(4)));
 
     private static Task EnsureAsync(Guid organization, string pocket, string meter, DateTimeOffset periodStart, Transaction transaction, CancellationToken cancel) =>
         transaction.ExecuteAsync($"insert into quotas (organization_id, pocket, meter, period_start) values ({organization}, {pocket}, {meter}, {periodStart}) on conflict do nothing", cancel);
 }
+
+/// <summary>A counter: what is used and held of a meter in a pocket's period.</summary>
+internal sealed record QuotaUse(string Pocket, string Meter, DateTimeOffset PeriodStart, decimal Used, decimal Held);

@@ -1,4 +1,5 @@
 using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Ledger;
@@ -29,6 +30,14 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock)
     /// <summary>Asks for the standing among other questions of a page.</summary>
     public static Answer<Standing?> Ask(Questions q, Guid organization) =>
         q.First($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization}", Standing.Read);
+
+    /// <summary>Asks for all organizations of a person with their standings: the personal one first, then by name.</summary>
+    public static Answer<IReadOnlyList<(Membership Member, Standing Standing)>> AskOf(Questions q, Guid person) => q.List($"""
+        select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended,
+          o.slug, o.name, o.is_personal, m.role
+        from members m join organizations o on o.id = m.organization_id join standings s on s.organization_id = o.id
+        where m.person_id = {person} and o.deleted_at is null order by o.is_personal desc, o.name, o.id
+        """, r => (new Membership(r.GetGuid(0), r.GetString(11), r.GetString(12), r.GetBoolean(13), Permissions.RoleOf(r.GetString(14)), person), Standing.Read(r)));
 
     /// <summary>What the standing allows at a moment: the live plan in the version that was bought, else the free tier in the version in force.</summary>
     public async ValueTask<Allowance> AllowanceAsync(Standing standing, DateTimeOffset now, CancellationToken cancel)

@@ -30,7 +30,10 @@ create table quotas (
 
 alter table standings enable row level security;
 alter table quotas enable row level security;
-create policy own on standings for all to tracepipe_web using (organization_id = current_organization()) with check (organization_id = current_organization());
+-- A person sees the plans of his organizations, for the organization switcher.
+create policy own on standings for all to tracepipe_web
+  using (organization_id = current_organization() or exists (select 1 from members m where m.organization_id = standings.organization_id and m.person_id = current_person()))
+  with check (organization_id = current_organization());
 create policy own on quotas for all to tracepipe_web using (organization_id = current_organization()) with check (organization_id = current_organization());
 create policy everything on standings for all to tracepipe_work using (true) with check (true);
 create policy everything on quotas for all to tracepipe_work using (true) with check (true);

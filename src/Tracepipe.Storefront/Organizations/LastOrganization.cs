@@ -34,12 +34,15 @@ internal static class LastOrganization
         });
     }
 
+    /// <summary>The slug that this browser used last; null when it has none.</summary>
+    public static string? Wish(HttpContext context) => context.Request.Cookies[Name(context)];
+
     private static async Task<IResult> LeadAsync(HttpContext context, Memberships memberships, CancellationToken cancel)
     {
         var person = Guid.Parse(context.User.FindFirstValue(ClaimTypes.NameIdentifier)!);
         var all = await memberships.OfAsync(person, cancel);
         if (all.Count == 0) return Problem.NotFound("An organization of yours").ToResult();
-        var wish = context.Request.Cookies[Name(context)];
+        var wish = Wish(context);
         var member = all.FirstOrDefault(m => string.Equals(m.Slug, wish, StringComparison.Ordinal)) ?? all[0];
         return TypedResults.LocalRedirect($"/o/{member.Slug}{context.Request.Path}{context.Request.QueryString}");
     }

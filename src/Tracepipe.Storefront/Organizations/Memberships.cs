@@ -80,5 +80,5 @@ internal sealed class Memberships(Database database, TimeProvider clock, IServic
         return found!.Value;
     }
 
-    private static Membership Read(NpgsqlDataReader r) => new(r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), Permissions.RoleOf(r.GetString(4)), r.GetGuid(5));
+    internal static Membership Read(NpgsqlDataReader r) => new(r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), Permissions.RoleOf(r.GetString(4)), r.GetGuid(5));
 }

@@ -25,6 +25,7 @@ public sealed class ModuleBorders
         ["Billing"] = ["Ledger", "Metering"],
         ["Traces"] = ["Metering"],
         ["Admin"] = ["Billing", "Traces"],
+        ["Home"] = ["Admin"],
         ["Site"] = ["Admin"],
     };
 

@@ -1,0 +1,54 @@
+using Tracepipe.Storefront.Billing;
+using Tracepipe.Storefront.Keys;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Home;
+
+/// <summary>What the dashboard says.</summary>
+/// <param name="HasCard">A payment method is on file.</param>
+/// <param name="FirstKey">The oldest key that was ever made; null: none.</param>
+/// <param name="LastCallAt">When a key was used last; null: never.</param>
+/// <param name="WorkflowsUsed">Used in this quota period.</param>
+internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string Name, DateTimeOffset CreatedAt)? FirstKey, DateTimeOffset? LastCallAt, decimal WorkflowsUsed, decimal TokensUsed, Money? SpendCap, bool AutoBilling, Period BillMonth)
+{
+    public bool HasKey => FirstKey is not null;
+
+    public bool HasCalled => LastCallAt is not null;
+
+    /// <summary>How many of the four first steps are done.</summary>
+    public int Done => (HasCard ? 1 : 0) + (HasKey ? 1 : 0) + (HasCalled ? 1 : 0);
+
+    /// <summary>Good morning, afternoon or evening by UTC, with the first name.</summary>
+    public static string Greeting(string name, DateTimeOffset now)
+    {
+        var part = now.UtcDateTime.Hour switch { < 5 => "Good evening", < 12 => "Good morning", < 18 => "Good afternoon", _ => "Good evening" };
+        var first = name.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
+        return $"{part}{(first is null ? "" : $", {first}")}. Here is {now.UtcDateTime:MMMM} so far.";
+    }
+}
+
+/// <summary>Reads the dashboard in one round trip.</summary>
+internal sealed class DashboardReader(Database database, Standings standings, TimeProvider clock)
+{
+    public async Task<DashboardView> ReadAsync(Guid organization, Guid person, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        Answer<Standing?>? standing = null;
+        Answer<BillingAccount?>? account = null;
+        Answer<KeyStart?>? keys = null;
+        Answer<IReadOnlyList<QuotaUse>>? quotas = null;
+        await database.ReadAsync(organization, person, q =>
+        {
+            standing = Standings.Ask(q, organization);
+            account = q.First(BillingAccount.Select(organization), BillingAccount.Read);
+            keys = KeyStart.Ask(q, organization);
+            quotas = Quotas.AskRecent(q, organization, now);
+        }, cancel);
+        var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
+        decimal Used(string meter) => quotas!.Value.FirstOrDefault(u => u.Meter == meter && u.Pocket == allowance.Pocket && u.PeriodStart == allowance.Period.Start)?.Used ?? 0;
+        var start = keys!.Value;
+        return new DashboardView(allowance, account!.Value!.FirstCardAt is not null && account.Value.Status is BillingStatus.Active, start is null ? null : (start.Name, start.CreatedAt), start?.LastCallAt,
+            Used("workflow"), Used("tokens"), account.Value.SpendCap, account.Value.AutoBilling, Period.CalendarMonth(now));
+    }
+}
