@@ -36,6 +36,24 @@ internal sealed class ManualClock : TimeProvider
         }
     }
 
+    /// <summary>Runs a call, letting every wait between its attempts pass at once, and returns the waits in milliseconds.</summary>
+    public async Task<(T Result, List<double> Waits)> RunAsync<T>(Func<Task<T>> call)
+    {
+        var waits = new List<double>();
+        var running = call();
+        using var ended = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!running.IsCompleted)
+        {
+            var waiting = NextWaitAsync(below: TimeSpan.FromSeconds(75), ended.Token); // an attempt's own limit is longer
+            if (await Task.WhenAny(running, waiting) == running) break;
+            var wait = await waiting;
+            waits.Add(wait.TotalMilliseconds);
+            Advance(wait);
+        }
+        await ended.CancelAsync();
+        return (await running, waits);
+    }
+
     public void Advance(TimeSpan by)
     {
         List<ManualTimer> due;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -13,6 +14,7 @@ internal sealed class ScriptedStripe : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ConcurrentQueue<Func<HttpContext, Task>> script = new();
+    private readonly Channel<Received> arrived = Channel.CreateUnbounded<Received>();
     private readonly List<IDisposable> owned = [];
 
     private ScriptedStripe(WebApplication app) => this.app = app;
@@ -46,27 +48,15 @@ internal sealed class ScriptedStripe : IAsyncDisposable
         return new(http, new StripeOptions { ApiKey = "sk_test_confidential", ApiBase = Address, MaxRetries = maxRetries }, Clock, logger);
     }
 
-    /// <summary>Runs a call, letting every wait between attempts pass at once, and returns the waits in milliseconds.</summary>
-    public async Task<(T Result, List<double> Waits)> RunAsync<T>(Func<Task<T>> call)
-    {
-        var waits = new List<double>();
-        var running = call();
-        using var ended = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!running.IsCompleted)
-        {
-            var waiting = Clock.NextWaitAsync(below: TimeSpan.FromSeconds(75), ended.Token);
-            if (await Task.WhenAny(running, waiting) == running) break;
-            var wait = await waiting;
-            waits.Add(wait.TotalMilliseconds);
-            Clock.Advance(wait);
-        }
-        await ended.CancelAsync();
-        return (await running, waits);
-    }
+    /// <inheritdoc cref="ManualClock.RunAsync{T}"/>
+    public Task<(T Result, List<double> Waits)> RunAsync<T>(Func<Task<T>> call) => Clock.RunAsync(call);
 
     /// <summary>As <see cref="RunAsync{T}"/>, for a call that must fail.</summary>
     public async Task<(StripeException Error, List<double> Waits)> RunFailingAsync<T>(Func<Task<T>> call) =>
         await RunAsync(async () => await Assert.ThrowsAsync<StripeException>(call));
+
+    /// <summary>Waits for the next request that comes in.</summary>
+    public ValueTask<Received> NextRequestAsync(CancellationToken cancel) => arrived.Reader.ReadAsync(cancel);
 
     public static Func<HttpContext, Task> Json(int status, string body, params (string Name, string Value)[] headers) => async context =>
     {
@@ -110,7 +100,9 @@ internal sealed class ScriptedStripe : IAsyncDisposable
         using var reader = new StreamReader(context.Request.Body);
         var headers = context.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        Requests.Enqueue(new(context.Request.Method, target, headers, await reader.ReadToEndAsync()));
+        var received = new Received(context.Request.Method, target, headers, await reader.ReadToEndAsync());
+        Requests.Enqueue(received);
+        arrived.Writer.TryWrite(received);
         await (script.TryDequeue(out var answer) ? answer : Error(500, "api_error", "script_ended"))(context);
     }
 }
