@@ -15,7 +15,7 @@ public sealed class ErrorTests
             {"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Your card has insufficient funds.","param":"payment_method",
              "charge":"ch_1","setup_intent":{{{Samples.SetupIntent()}}},"payment_method":{{{Samples.PaymentMethod()}}},"network_advice_code":"03"}}
             """));
-        var error = await Assert.ThrowsAsync<StripeException>(() => stripe.Client().PaymentMethods.AttachAsync("pm_1", new() { Customer = "cus_1" }, Write));
+        var error = await Assert.ThrowsAsync<StripeException>(() => stripe.Client(maxRetries: 0).PaymentMethods.AttachAsync("pm_1", new() { Customer = "cus_1" }, Write));
 
         Assert.True(error.IsCardError);
         Assert.Equal("Your card has insufficient funds.", error.Message);

@@ -103,7 +103,7 @@ internal sealed class ScriptedStripe : IAsyncDisposable
         var received = new Received(context.Request.Method, target, headers, await reader.ReadToEndAsync());
         Requests.Enqueue(received);
         arrived.Writer.TryWrite(received);
-        await (script.TryDequeue(out var answer) ? answer : Error(500, "api_error", "script_ended"))(context);
+        await (script.TryDequeue(out var answer) ? answer : Error(400, "invalid_request_error", "script_ended"))(context);
     }
 }
 
