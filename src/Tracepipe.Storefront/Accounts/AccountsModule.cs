@@ -10,6 +10,7 @@ using Tracepipe.Storefront.Accounts.Registration;
 using Tracepipe.Storefront.Accounts.Sessions;
 using Tracepipe.Storefront.Accounts.Settings;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Accounts;
 
@@ -52,7 +53,10 @@ internal static class AccountsModule
         services.AddSingleton<People>();
         services.AddScoped<LogInDesk>();
         services.AddScoped<PasswordChange>();
+        services.AddSingleton<MailTray>();
         services.AddHostedService<Sweeper>();
+        services.AddSingleton(new NavItem(NavSection.Settings, "Profile", "/settings/profile", Lucide.UserRound, 20, OfOrganization: false));
+        services.AddSingleton(new NavItem(NavSection.Settings, "Security", "/settings/security", Lucide.ShieldCheck, 30, OfOrganization: false));
         // The framework writes whole addresses of requests, and those of mailed links carry their secret: not at any level.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
         return builder;
@@ -61,19 +65,20 @@ internal static class AccountsModule
     public static WebApplication MapAccounts(this WebApplication app)
     {
         app.UseForwardedHeaders();
+        if (!app.Environment.IsDevelopment()) app.UseWhen(context => context.Request.Path.StartsWithSegments("/dev", StringComparison.OrdinalIgnoreCase), dev => dev.Run(NotFound));
+        app.Use(ReturnUrl.GuardAsync);
         app.UseAuthentication();
         app.UseMiddleware<CrossSite>();
         app.UseAuthorization();
         app.UseAntiforgery();
-        app.MapPost("/logout", LogOutAsync).RequireAntiforgery().AllowAnonymous().ExcludeFromDescription();
+        app.MapDevices();
         return app;
     }
 
-    private static async Task<IResult> LogOutAsync(HttpContext context, SessionCookie cookie)
+    private static Task NotFound(HttpContext context)
     {
-        await cookie.SignOutAsync(context);
-        context.Response.Headers.Location = "/login";
-        return TypedResults.StatusCode(StatusCodes.Status303SeeOther);
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
     }
 }
 

@@ -15,7 +15,7 @@ internal readonly record struct Tried(string Kind, string Subject, int Free)
     internal byte[] Key => SHA256.HashData(Encoding.UTF8.GetBytes($"{Kind}\n{Subject}"));
 
     /// <summary>One IPv4 address, or the /64 that one IPv6 customer has.</summary>
-    public static string Network(IPAddress? address)
+    public static string NetworkOf(IPAddress? address)
     {
         if (address is null) return "unknown";
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
@@ -33,6 +33,20 @@ internal readonly record struct Tried(string Kind, string Subject, int Free)
 internal sealed class Delays(Database database, IOptions<AccountsOptions> options, TimeProvider clock)
 {
     private static readonly TimeSpan HalfLife = TimeSpan.FromMinutes(15);
+
+    /// <summary>What a wrong password is counted against, by normalized address: existing or not.</summary>
+    public Tried Account(string normalizedEmail) => new("account", normalizedEmail, options.Value.FreeTriesPerAccount);
+
+    public Tried Network(string network) => new("network", network, options.Value.FreeTriesPerNetwork);
+
+    public Tried Device(string device) => new("device", device, options.Value.FreeTriesPerAccount);
+
+    /// <summary>Counts a request for mail from a network.</summary>
+    /// <returns>As <see cref="TakeAsync"/>.</returns>
+    public Task<int?> TakeMailAsync(string network, CancellationToken cancel) => TakeAsync([new Tried("mails", network, options.Value.FreeMailsPerNetwork)], cancel);
+
+    /// <summary>Counts a mail to an address; false when it has had enough for now.</summary>
+    public async Task<bool> TakeMailToAsync(string normalizedEmail, CancellationToken cancel) => await TakeAsync([new Tried("mail", normalizedEmail, options.Value.FreeMailsPerAddress)], cancel) is null;
 
     /// <summary>Counts a try against everything named.</summary>
     /// <returns>Null when it may go on; else the seconds (1 or more) until the next try is free, and nothing was counted.</returns>

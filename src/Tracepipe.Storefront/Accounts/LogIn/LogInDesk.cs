@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Identity;
-using Microsoft.Extensions.Options;
 using Tracepipe.Storefront.Accounts.Passwords;
 using Tracepipe.Storefront.Accounts.Sessions;
 
@@ -11,16 +10,15 @@ namespace Tracepipe.Storefront.Accounts.LogIn;
 internal readonly record struct TriedLogIn(Person? Person, int? WaitSeconds);
 
 /// <summary>Examines an address and a password. The work, and so the time, is the same for addresses that nobody has.</summary>
-internal sealed class LogInDesk(UserManager<Person> people, PasswordWork passwords, Delays delays, KnownDevice devices, SessionCookie cookie, IOptions<AccountsOptions> options)
+internal sealed class LogInDesk(UserManager<Person> people, PasswordWork passwords, Delays delays, KnownDevice devices, SessionCookie cookie)
 {
     /// <summary>Examines a password, counting the try; nobody is signed in yet.</summary>
     public async Task<TriedLogIn> ExamineAsync(HttpContext http, string email, string password, CancellationToken cancel)
     {
         var person = await people.FindByEmailAsync(email);
         var device = devices.Of(http, person?.Id ?? Guid.Empty);
-        var network = new Tried("network", Tried.Network(http.Connection.RemoteIpAddress), options.Value.FreeTriesPerNetwork);
-        var own = device is null ? Account(email) : new Tried("device", device, options.Value.FreeTriesPerAccount);
-        Tried? shared = device is null ? network : null;
+        var own = device is null ? delays.Account(people.NormalizeEmail(email)!) : delays.Device(device);
+        Tried? shared = device is null ? delays.Network(Tried.NetworkOf(http.Connection.RemoteIpAddress)) : null;
 
         if (await delays.TakeAsync(shared is { } s ? [own, s] : [own], cancel) is { } seconds) return new(null, seconds);
 
@@ -42,6 +40,4 @@ internal sealed class LogInDesk(UserManager<Person> people, PasswordWork passwor
         await cookie.SignInAsync(http, person);
         devices.Remember(http, person.Id);
     }
-
-    private Tried Account(string email) => new("account", people.NormalizeEmail(email) ?? "", options.Value.FreeTriesPerAccount);
 }

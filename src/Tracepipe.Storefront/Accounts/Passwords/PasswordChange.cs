@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Identity;
-using Microsoft.Extensions.Options;
 using Tracepipe.Storefront.Accounts.LogIn;
 using Tracepipe.Storefront.Accounts.Sessions;
 using Tracepipe.Storefront.Platform;
@@ -10,16 +9,17 @@ namespace Tracepipe.Storefront.Accounts.Passwords;
 /// Changes passwords: by a mailed link, or by knowing the present one. Either way all else that could act for the person ends with the old password:
 /// sessions, pending changes of the address, other links.
 /// </summary>
-internal sealed class PasswordChange(Database database, UserManager<Person> people, PasswordWork passwords, SignedInDevices devices, Delays delays, Outbox outbox, PublicAddress site,
-    IOptions<AccountsOptions> options, TimeProvider clock)
+internal sealed class PasswordChange(Database database, UserManager<Person> people, PasswordWork passwords, SignedInDevices devices, Delays delays, Outbox outbox, PublicAddress site, TimeProvider clock)
 {
     private static readonly TimeSpan Lasts = TimeSpan.FromHours(1);
 
     /// <summary>Mails a link, or a note that there is no account: the same statements either way.</summary>
-    public async Task AskAsync(string email, CancellationToken cancel)
+    /// <returns>Null, or the seconds until this network may ask again.</returns>
+    public async Task<int?> AskAsync(string email, string network, CancellationToken cancel)
     {
+        if (await delays.TakeMailAsync(network, cancel) is { } seconds) return seconds;
         var person = await people.FindByEmailAsync(email);
-        var isMailFree = await delays.TakeAsync([new Tried("mail", people.NormalizeEmail(email) ?? "", options.Value.FreeMailsPerAddress)], cancel) is null;
+        var isMailFree = await delays.TakeMailToAsync(people.NormalizeEmail(email)!, cancel);
         var token = Secret.New();
         await using var transaction = await database.BeginWorkAsync(cancel);
         await transaction.ExecuteAsync($"""
@@ -32,6 +32,7 @@ internal sealed class PasswordChange(Database database, UserManager<Person> peop
             await outbox.QueueAsync(mail, transaction, cancel);
         }
         await transaction.CommitAsync(cancel);
+        return null;
     }
 
     /// <summary>Whose link it is; null when it is unknown, used or too old. Looking does not use it up.</summary>
@@ -67,7 +68,7 @@ internal sealed class PasswordChange(Database database, UserManager<Person> peop
             await transaction.CommitAsync(cancel);
         }
         devices.ForgetAll(person.Id);
-        await delays.GiveBackAsync(new Tried("account", person.NormalizedEmail!, options.Value.FreeTriesPerAccount), returned: null, cancel);
+        await delays.GiveBackAsync(delays.Account(person.NormalizedEmail!), returned: null, cancel);
         person.SecurityStamp = stamp;
         return true;
     }

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 using Npgsql;
 using Tracepipe.Storefront.Accounts.LogIn;
 using Tracepipe.Storefront.Accounts.Passwords;
@@ -17,18 +16,20 @@ internal sealed record PendingRegistration(Guid Id, string Name, string Email, s
 /// alone brings no stored password to life.
 /// </summary>
 internal sealed class Registrations(Database database, PasswordWork passwords, Delays delays, Outbox outbox, PublicAddress site, ILookupNormalizer normalizer, IServiceScopeFactory scopes,
-    IOptions<AccountsOptions> options, TimeProvider clock)
+    TimeProvider clock)
 {
     private static readonly TimeSpan Lasts = TimeSpan.FromHours(24);
 
     /// <summary>Stores a pending registration and queues the mail. Work and statements are the same whether the address is new, waiting or taken.</summary>
-    public async Task AskAsync(string name, string email, string password, string browser, CancellationToken cancel)
+    /// <returns>Null, or the seconds until this network may ask again.</returns>
+    public async Task<int?> AskAsync(string name, string email, string password, string browser, string network, CancellationToken cancel)
     {
+        if (await delays.TakeMailAsync(network, cancel) is { } seconds) return seconds;
         var normalized = normalizer.NormalizeEmail(email);
         var passwordHash = await passwords.HashAsync(password, cancel);
         var token = Secret.New();
         var now = clock.GetUtcNow();
-        var isMailFree = await delays.TakeAsync([MailTo(normalized)], cancel) is null;
+        var isMailFree = await delays.TakeMailToAsync(normalized, cancel);
 
         await using var transaction = await database.BeginWorkAsync(cancel);
         var isTaken = await transaction.FirstAsync($"select exists (select 1 from people where normalized_email = {normalized})", r => r.GetBoolean(0), cancel);
@@ -42,6 +43,7 @@ internal sealed class Registrations(Database database, PasswordWork passwords, D
             await outbox.QueueAsync(mail, transaction, cancel);
         }
         await transaction.CommitAsync(cancel);
+        return null;
     }
 
     /// <summary>The registration that a mailed link and this browser prove together, or the link's own with <c>IsThisBrowser</c> false; null when the link is unknown, used or too old.</summary>
@@ -91,8 +93,6 @@ internal sealed class Registrations(Database database, PasswordWork passwords, D
         await transaction.CommitAsync(cancel);
         return person;
     }
-
-    internal Tried MailTo(string normalizedEmail) => new("mail", normalizedEmail, options.Value.FreeMailsPerAddress);
 
     private static PendingRegistration Read(NpgsqlDataReader r) => new(r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<byte[]>(4));
 }

@@ -118,6 +118,6 @@ internal sealed class SignedInDevices(Database database, IOptions<AccountsOption
     private static (string Agent, string Address) Of(HttpContext http)
     {
         var agent = http.Request.Headers.UserAgent.ToString();
-        return (agent.Length > 300 ? agent[..300] : agent, Tried.Network(http.Connection.RemoteIpAddress));
+        return (agent.Length > 300 ? agent[..300] : agent, Tried.NetworkOf(http.Connection.RemoteIpAddress));
     }
 }
