@@ -1,0 +1,107 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Tracepipe.Storefront.Platform;
+using Tracepipe.Tests.App;
+using Xunit;
+using static Tracepipe.Tests.Accounts.AccountVerbs;
+
+namespace Tracepipe.Tests.Accounts;
+
+/// <summary>Catches: what another site, or a lying header, can make the product do in a person's name.</summary>
+public sealed class CrossSiteTests(ProxiedApp app) : IClassFixture<ProxiedApp>
+{
+    // Seen to fail when the routes of the device list did not ask for the token.
+    [Theory]
+    [InlineData("/logout")]
+    [InlineData("/settings/security/devices/end-others")]
+    [InlineData("/settings/security/devices/0198c0de-0000-7000-8000-000000000000/end")]
+    [InlineData("/login")]
+    [InlineData("/register")]
+    [InlineData("/settings/profile")]
+    [InlineData("/settings/security")]
+    public async Task A_form_without_the_token_of_its_page_is_refused(string path)
+    {
+        var person = await app.NewPersonAsync();
+        foreach (var form in new Dictionary<string, string>[] { [], new() { ["_handler"] = "name", ["Name.Name"] = "x" }, new() { ["__RequestVerificationToken"] = "made-up", ["_handler"] = "password" } })
+            Assert.Equal(HttpStatusCode.BadRequest, (await person.Browser.Http.PostAsync(path, new FormUrlEncodedContent(form))).StatusCode);
+        Assert.True(await person.Browser.IsInAsync());
+    }
+
+    [Fact]
+    public async Task A_token_of_somebody_else_is_refused()
+    {
+        var mallory = await app.NewPersonAsync();
+        var victim = await app.NewPersonAsync();
+        var token = (await mallory.Browser.PageAsync("/settings/security")).QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!;
+        Assert.Equal(HttpStatusCode.BadRequest, (await victim.Browser.Http.PostAsync("/logout", new FormUrlEncodedContent([new("__RequestVerificationToken", token)]))).StatusCode);
+        Assert.True(await victim.Browser.IsInAsync());
+    }
+
+    // Seen to fail when only the token was asked for.
+    [Theory]
+    [InlineData("Origin", "https://evil.example")]
+    [InlineData("Origin", "null")]
+    [InlineData("Sec-Fetch-Site", "cross-site")]
+    [InlineData("Sec-Fetch-Site", "same-site")]
+    public async Task A_form_that_another_site_sends_is_refused_even_with_a_token(string header, string value)
+    {
+        var person = await app.NewPersonAsync();
+        var token = (await person.Browser.PageAsync("/settings/security")).QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!;
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/logout") { Content = new FormUrlEncodedContent([new("__RequestVerificationToken", token)]) };
+        request.Headers.TryAddWithoutValidation(header, value);
+        Assert.Equal(HttpStatusCode.Forbidden, (await person.Browser.Http.SendAsync(request)).StatusCode);
+        Assert.True(await person.Browser.IsInAsync());
+    }
+
+    [Fact]
+    public async Task Over_https_the_cookies_are_bound_to_the_host_and_never_travel_in_the_clear()
+    {
+        using var browser = app.NewBrowser();
+        browser.Http.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
+        browser.Http.DefaultRequestHeaders.Add("X-Forwarded-For", "192.0.2.9");
+        var page = await browser.GetAsync("/register");
+        var cookies = page.Headers.GetValues("Set-Cookie").ToList();
+        Assert.NotEmpty(cookies);
+        Assert.All(cookies, c => Assert.StartsWith("__Host-", c, StringComparison.Ordinal));
+        Assert.All(cookies, c => Assert.Contains("secure", c, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task A_cookie_is_not_enough_for_a_call_that_changes_something()
+    {
+        var person = await app.NewPersonAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/billing/account/{person.OrganizationId}/anything") { Content = new StringContent("{}", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")) };
+        var refused = await person.Browser.Http.SendAsync(request);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("RequestVerificationToken", await refused.BodyAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Behind_a_known_proxy_the_visitors_address_is_the_one_it_names()
+    {
+        var person = await app.NewPersonAsync();
+        using var browser = app.NewBrowserAt("6.6.6.6, 203.0.113.50, 10.1.2.3"); // the first was written by the visitor himself
+        await browser.LogInAsync(person.Email, person.Password);
+        Assert.Equal("203.0.113.50", await app.ScalarAsync<string>($"select address from signed_in_devices where person_id = '{person.Id}' order by id desc limit 1"));
+    }
+
+    [Theory]
+    [InlineData("http://localhost:5080", null, "localhost 127.0.0.1 [::1] localhost")]
+    [InlineData("http://0.0.0.0:5080", null, "*")]
+    [InlineData("http://+:80", "https://app.example.com", "localhost 127.0.0.1 [::1] app.example.com")]
+    [InlineData("http://10.0.0.7:80;http://localhost:80", null, "localhost 127.0.0.1 [::1] 10.0.0.7 localhost")]
+    public void Names_of_this_installation_are_answered_and_no_others(string urls, string? appUrl, string hosts)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("urls", urls), new("Billing:AppUrl", appUrl)]).Build();
+        Assert.Equal(hosts, string.Join(' ', Edge.Hosts(configuration)));
+    }
+
+    [Fact]
+    public void A_proxy_that_is_no_address_stops_the_start()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection([new("Proxies:Known", "10.0.0.0/8, proxy.local")]);
+        Assert.Contains("“proxy.local”", Assert.Throws<StartupException>(builder.AddEdge).Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Tracepipe.Storefront.Accounts;
+using Tracepipe.Storefront.Accounts.Passwords;
+using Tracepipe.Tests.App;
+using Xunit;
+using static Tracepipe.Tests.Accounts.AccountVerbs;
+
+namespace Tracepipe.Tests.Accounts;
+
+/// <summary>Catches: log-in that tells who has an account, that can be guessed at without end, that keeps an owner out, or that leads away.</summary>
+public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
+{
+    [Fact]
+    public async Task The_right_password_opens_the_page_that_was_asked_for()
+    {
+        var person = await app.NewPersonAsync();
+        using var browser = app.NewBrowser();
+        var asked = await browser.GetAsync("/settings/profile");
+        Assert.Equal("/login?returnUrl=%2Fsettings%2Fprofile", asked.Headers.Location!.OriginalString);
+        var inside = await browser.LogInAsync(person.Email.ToUpperInvariant(), person.Password, "?returnUrl=%2Fsettings%2Fprofile");
+        Assert.Equal(HttpStatusCode.SeeOther, inside.StatusCode);
+        Assert.Equal("/settings/profile", inside.Headers.Location!.OriginalString);
+        Assert.True(await browser.IsInAsync());
+        Assert.Equal("/dashboard", (await browser.GetAsync("/login")).Headers.Location!.OriginalString);
+    }
+
+    [Theory]
+    [InlineData("//evil.example")]
+    [InlineData("/\\evil.example")]
+    [InlineData("\\\\evil.example")]
+    [InlineData("https://evil.example")]
+    [InlineData("https:evil.example")]
+    [InlineData("/\t/evil.example")]
+    [InlineData("/%09/evil.example")]
+    [InlineData("/%5Cevil.example")]
+    [InlineData("/%2Fevil.example")]
+    [InlineData("~//evil.example")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("evil.example")]
+    [InlineData("")]
+    public async Task A_return_address_that_leads_away_is_refused(string address)
+    {
+        using var browser = app.NewBrowser();
+        var query = "?returnUrl=" + Uri.EscapeDataString(address);
+        foreach (var page in new[] { "/login", "/register" })
+            Assert.Equal(HttpStatusCode.BadRequest, (await browser.GetAsync(page + query)).StatusCode);
+        var posted = await browser.Http.PostAsync("/login" + query, new FormUrlEncodedContent([]));
+        Assert.Equal(HttpStatusCode.BadRequest, posted.StatusCode);
+    }
+
+    // Seen to fail when an unknown address was answered without examining a dummy hash.
+    [Fact]
+    public async Task An_unknown_address_and_a_wrong_password_get_the_same_answer_in_the_same_time()
+    {
+        var person = await app.NewPersonAsync();
+        await app.ExecuteAsync($"""
+            insert into people select gen_random_uuid(), 'Known', 'known' || n || '@example.com', 'KNOWN' || n || '@EXAMPLE.COM', true, password_hash, 's', 's', false, now()
+            from people, generate_series(1000, 1019) n where id = '{person.Id}'
+            """);
+        var times = new Dictionary<string, List<double>>(StringComparer.Ordinal) { ["known"] = [], ["wrong"] = [] };
+        var bodies = new HashSet<string>(StringComparer.Ordinal);
+        for (var n = 0; n < 20; n++)
+        {
+            foreach (var kind in new[] { "known", "wrong" })
+            {
+                using var browser = app.NewBrowserAt($"198.51.100.{n}");
+                var email = $"{kind}{1000 + n}@example.com";
+                var page = await browser.GetAsync("/login");
+                var document = await TestBrowser.ParseAsync(page);
+                var clock = Stopwatch.GetTimestamp();
+                var answer = await browser.SubmitAsync(document, page.RequestMessage!.RequestUri!, new() { ["Email"] = email, ["Password"] = "certainly not this one" }, null);
+                times[kind].Add(Stopwatch.GetElapsedTime(clock).TotalMilliseconds);
+                bodies.Add($"{answer.StatusCode} {(await answer.StableBodyAsync()).Replace(email, "…", StringComparison.Ordinal)}");
+            }
+        }
+        Assert.Single(bodies);
+        // Examining a hash takes tens of milliseconds: without it the gap is as large as the work.
+        Assert.True(Math.Abs(Median(times["known"]) - Median(times["wrong"])) < Median(times["known"]) / 2, $"known {Median(times["known"]):0.0} ms, unknown {Median(times["wrong"]):0.0} ms");
+    }
+
+    [Fact]
+    public async Task A_pending_registration_does_not_log_in()
+    {
+        using var browser = app.NewBrowser();
+        var email = NewEmail();
+        await browser.RegisterAsync(email);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await browser.LogInAsync(email, Password)).StatusCode);
+        Assert.False(await browser.IsInAsync());
+    }
+
+    // Seen to fail with the framework's default of 100,000.
+    [Fact]
+    public async Task Stored_hashes_are_PBKDF2_with_SHA512_and_220000_iterations()
+    {
+        var person = await app.NewPersonAsync();
+        var hash = Convert.FromBase64String(await app.ScalarAsync<string>($"select password_hash from people where id = '{person.Id}'"));
+        Assert.Equal(1, hash[0]); // format marker of Identity's third version
+        Assert.Equal(2u, System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(hash.AsSpan(1))); // HMAC-SHA512
+        Assert.Equal(220_000u, System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(hash.AsSpan(5)));
+    }
+
+    [Fact]
+    public async Task An_older_hash_is_renewed_at_log_in_and_other_sessions_go_on()
+    {
+        var person = await app.NewPersonAsync();
+        var old = new PasswordHasher<Person>(Options.Create(new PasswordHasherOptions { IterationCount = 10_000 })).HashPassword(null!, person.Password);
+        await app.ExecuteAsync($"update people set password_hash = '{old}' where id = '{person.Id}'");
+        using var browser = app.NewBrowser();
+        Assert.Equal(HttpStatusCode.SeeOther, (await browser.LogInAsync(person.Email, person.Password)).StatusCode);
+        Assert.NotEqual(old, await app.ScalarAsync<string>($"select password_hash from people where id = '{person.Id}'"));
+        Assert.True(await person.Browser.IsInAsync());
+    }
+
+    // Seen to fail when the try was counted only after it had been examined.
+    [Fact]
+    public async Task A_thousand_guesses_a_minute_from_many_addresses_examine_at_most_twenty_and_the_owner_gets_in()
+    {
+        var person = await app.NewPersonAsync();
+        var examined = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, 50), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (n, _) =>
+        {
+            using var browser = app.NewBrowserAt($"203.0.{n}.7");
+            var page = await browser.GetAsync("/login");
+            var document = await TestBrowser.ParseAsync(page);
+            for (var i = 0; i < 20; i++)
+            {
+                var answer = await browser.SubmitAsync(document, page.RequestMessage!.RequestUri!, new() { ["Email"] = person.Email, ["Password"] = $"guess number {n} {i}" }, null);
+                if (answer.StatusCode is HttpStatusCode.UnprocessableEntity) Interlocked.Increment(ref examined);
+                else Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+            }
+            app.Clock.Advance(TimeSpan.FromSeconds(1.2)); // 50 × 1.2 s: the minute
+        });
+        Assert.InRange(examined, 5, 20);
+
+        // His own browser, known from before, although signed out.
+        await person.Browser.LogOutAsync();
+        Assert.Equal(HttpStatusCode.SeeOther, (await person.Browser.LogInAsync(person.Email, person.Password)).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_wait_doubles_says_how_long_and_is_never_for_ever()
+    {
+        var person = await app.NewPersonAsync();
+        using var stranger = app.NewBrowserAt("192.0.2.77");
+        for (var i = 0; i < 6; i++) Assert.Equal(HttpStatusCode.UnprocessableEntity, (await stranger.LogInAsync(person.Email, $"wrong password {i}")).StatusCode);
+        var waits = new List<int>();
+        for (var i = 0; i < 9; i++)
+        {
+            var early = await stranger.LogInAsync(person.Email, person.Password); // the right one too: not examined
+            Assert.Equal(HttpStatusCode.TooManyRequests, early.StatusCode);
+            var seconds = (int)early.Headers.RetryAfter!.Delta!.Value.TotalSeconds;
+            Assert.Contains(seconds == 1 ? "Try again in 1 second." : $"Try again in {seconds} seconds.", await early.BodyAsync(), StringComparison.Ordinal);
+            waits.Add(seconds);
+            app.Clock.Advance(TimeSpan.FromSeconds(seconds));
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, (await stranger.LogInAsync(person.Email, "wrong again and again")).StatusCode);
+        }
+        Assert.Equal([1, 2, 4, 8, 16, 32], waits.Take(6));
+        Assert.All(waits.Skip(6), w => Assert.Equal(60, w));
+        app.Clock.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal(HttpStatusCode.SeeOther, (await stranger.LogInAsync(person.Email, person.Password)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Unknown_addresses_wait_like_known_ones()
+    {
+        using var stranger = app.NewBrowserAt("192.0.2.78");
+        for (var i = 0; i < 6; i++) Assert.Equal(HttpStatusCode.UnprocessableEntity, (await stranger.LogInAsync("nobody@example.com", $"wrong password {i}")).StatusCode);
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await stranger.LogInAsync("Nobody@Example.com", "wrong password 7")).StatusCode);
+    }
+
+    // Seen to fail when the forwarded address was believed from anywhere.
+    [Fact]
+    public async Task One_network_that_tries_many_accounts_waits_and_cannot_lie_about_its_address()
+    {
+        await using var open = new TestApp(app.Servers);
+        await open.InitializeAsync();
+        var examined = 0;
+        for (var n = 0; n < 100; n++)
+        {
+            using var browser = open.NewBrowser();
+            browser.Http.DefaultRequestHeaders.Add("X-Forwarded-For", $"198.18.0.{n}");
+            var answer = await browser.LogInAsync($"account{n}@example.com", "summer in the city");
+            if (answer.StatusCode is HttpStatusCode.UnprocessableEntity) examined++;
+            else Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+            if (examined < n) break;
+        }
+        Assert.InRange(examined, 30, 40);
+        Assert.Equal(0, await open.CountAsync("signed_in_devices where address like '198.18.%'"));
+    }
+
+    [Fact]
+    public void The_list_of_common_passwords_is_long_and_fits_our_rule()
+    {
+        Assert.True(PasswordRules.CommonCount >= 3_000);
+        Assert.True(PasswordRules.IsCommon("1234567890") && PasswordRules.IsCommon("PassWord123") && PasswordRules.IsCommon("iloveyou12"));
+        Assert.False(PasswordRules.IsCommon(Password));
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
+
+/// <summary>Behind a proxy that is known: this machine. Visitors can then come from any address.</summary>
+public sealed class ProxiedApp(TestServers servers) : TestApp(servers)
+{
+    protected override void Configure(WebApplicationBuilder builder) =>
+        builder.Configuration.AddInMemoryCollection([new("Proxies:Known", "127.0.0.1, 10.0.0.0/8")]);
+
+    public TestBrowser NewBrowserAt(string address)
+    {
+        var browser = NewBrowser();
+        browser.Http.DefaultRequestHeaders.Add("X-Forwarded-For", address);
+        return browser;
+    }
+}
