@@ -12,6 +12,7 @@ internal sealed class ErrorPages(RequestDelegate next, IServiceProvider services
         var response = context.Response;
         if (response is not { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null } || !WantsPage(context.Request)) return;
         response.Headers.CacheControl = "no-store";
+        response.Headers.Remove("blazor-enhanced-nav"); // set by the page that said 404; the result below adds it again
         // A scope of its own: the one of the request belongs to the page that failed.
         await using var scope = services.CreateAsyncScope();
         context.RequestServices = scope.ServiceProvider;

@@ -14,7 +14,6 @@ internal static class UiModule
         var services = builder.Services;
         services.AddRazorComponents();
         services.AddCascadingAuthenticationState();
-        services.AddAntiforgery(forms => forms.Cookie.Name = "forms");
         services.AddSingleton<IStartupFilter, OuterPipeline>();
         services.AddSingleton<ContentSecurity>();
         services.AddSingleton<AssetFiles>();
@@ -29,7 +28,6 @@ internal static class UiModule
 
     public static WebApplication MapUi(this WebApplication app)
     {
-        app.UseAntiforgery();
         app.MapAssets();
         app.MapTheme();
         app.MapRazorComponents<App>();

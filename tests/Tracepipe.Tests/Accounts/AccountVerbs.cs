@@ -20,8 +20,12 @@ internal static partial class AccountVerbs
     public static Task<HttpResponseMessage> LogInAsync(this TestBrowser browser, string email, string password, string query = "") =>
         browser.SubmitAsync("/login" + query, new() { ["Email"] = email, ["Password"] = password });
 
-    /// <summary>Presses <c>Log out</c>, on a page that has the form.</summary>
-    public static Task<HttpResponseMessage> LogOutAsync(this TestBrowser browser) => browser.SubmitAsync("/settings/security", button: "Log out");
+    public static async Task<HttpResponseMessage> LogOutAsync(this TestBrowser browser) =>
+        await browser.Http.PostAsync("/logout", new FormUrlEncodedContent([new("__RequestVerificationToken", await browser.TokenAsync())]));
+
+    /// <summary>The antiforgery token of a page for the signed-in.</summary>
+    public static async Task<string> TokenAsync(this TestBrowser browser) =>
+        (await browser.PageAsync("/settings/security")).QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!;
 
     /// <summary>Whether the browser gets to see pages for people.</summary>
     public static async Task<bool> IsInAsync(this TestBrowser browser)

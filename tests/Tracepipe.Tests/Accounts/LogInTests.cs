@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Accounts.Passwords;
@@ -133,7 +134,7 @@ public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
                 if (answer.StatusCode is HttpStatusCode.UnprocessableEntity) Interlocked.Increment(ref examined);
                 else Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
             }
-            app.Clock.Advance(TimeSpan.FromSeconds(1.2)); // 50 × 1.2 s: the minute
+            app.Still.Advance(TimeSpan.FromSeconds(1.2)); // 50 × 1.2 s: the minute
         });
         Assert.InRange(examined, 5, 20);
 
@@ -156,12 +157,12 @@ public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
             var seconds = (int)early.Headers.RetryAfter!.Delta!.Value.TotalSeconds;
             Assert.Contains(seconds == 1 ? "Try again in 1 second." : $"Try again in {seconds} seconds.", await early.BodyAsync(), StringComparison.Ordinal);
             waits.Add(seconds);
-            app.Clock.Advance(TimeSpan.FromSeconds(seconds));
+            app.Still.Advance(TimeSpan.FromSeconds(seconds));
             Assert.Equal(HttpStatusCode.UnprocessableEntity, (await stranger.LogInAsync(person.Email, "wrong again and again")).StatusCode);
         }
         Assert.Equal([1, 2, 4, 8, 16, 32], waits.Take(6));
         Assert.All(waits.Skip(6), w => Assert.Equal(60, w));
-        app.Clock.Advance(TimeSpan.FromSeconds(60));
+        app.Still.Advance(TimeSpan.FromSeconds(60));
         Assert.Equal(HttpStatusCode.SeeOther, (await stranger.LogInAsync(person.Email, person.Password)).StatusCode);
     }
 
@@ -194,6 +195,18 @@ public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
     }
 
     [Fact]
+    public async Task An_address_gets_only_so_many_mails_and_the_page_does_not_say_so()
+    {
+        var email = NewEmail();
+        for (var i = 0; i < 8; i++)
+        {
+            using var browser = app.NewBrowser();
+            Assert.Equal(HttpStatusCode.SeeOther, (await browser.RegisterAsync(email)).StatusCode);
+        }
+        Assert.Equal(6, await app.CountAsync($"mails where recipient = '{email}'"));
+    }
+
+    [Fact]
     public void The_list_of_common_passwords_is_long_and_fits_our_rule()
     {
         Assert.True(PasswordRules.CommonCount >= 3_000);
@@ -204,11 +217,16 @@ public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
 
-/// <summary>Behind a proxy that is known: this machine. Visitors can then come from any address.</summary>
+/// <summary>Behind a proxy that is known: this machine. Visitors can then come from any address. Its clock stands still until it is moved.</summary>
 public sealed class ProxiedApp(TestServers servers) : TestApp(servers)
 {
-    protected override void Configure(WebApplicationBuilder builder) =>
+    public StillClock Still { get; } = new();
+
+    protected override void Configure(WebApplicationBuilder builder)
+    {
         builder.Configuration.AddInMemoryCollection([new("Proxies:Known", "127.0.0.1, 10.0.0.0/8")]);
+        builder.Services.AddSingleton<TimeProvider>(Still);
+    }
 
     public TestBrowser NewBrowserAt(string address)
     {
@@ -216,4 +234,14 @@ public sealed class ProxiedApp(TestServers servers) : TestApp(servers)
         browser.Http.DefaultRequestHeaders.Add("X-Forwarded-For", address);
         return browser;
     }
+}
+
+/// <summary>A clock for delays of seconds: how long the test itself takes does not count.</summary>
+public sealed class StillClock : TimeProvider
+{
+    private long now = System.GetUtcNow().Ticks;
+
+    public override DateTimeOffset GetUtcNow() => new(Interlocked.Read(ref now), TimeSpan.Zero);
+
+    public void Advance(TimeSpan by) => Interlocked.Add(ref now, by.Ticks);
 }

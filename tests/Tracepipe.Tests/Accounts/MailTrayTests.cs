@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Platform;
@@ -67,7 +66,6 @@ public sealed class MailTrayTests(TestApp app) : IClassFixture<TestApp>
     {
         protected override void Configure(WebApplicationBuilder builder)
         {
-            builder.WebHost.UseEnvironment("Production");
             builder.Environment.EnvironmentName = "Production";
             builder.Configuration.AddInMemoryCollection([new("Smtp:Host", "127.0.0.1"), new("Smtp:Port", "9")]);
         }

@@ -88,8 +88,7 @@ public sealed class SessionTests(TestApp app) : IClassFixture<TestApp>
         var session = await app.ScalarAsync<Guid>($"select id from signed_in_devices where person_id = '{person.Id}' and revoked_at is null order by id desc limit 1");
 
         var stranger = await app.NewPersonAsync();
-        var page = await stranger.Browser.PageAsync("/settings/security");
-        var token = page.QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!;
+        var token = await stranger.Browser.TokenAsync();
         await stranger.Browser.Http.PostAsync($"/settings/security/devices/{session}/end", new FormUrlEncodedContent([new("__RequestVerificationToken", token)]));
         Assert.True(await phone.IsInAsync());
 

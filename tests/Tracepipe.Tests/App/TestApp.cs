@@ -102,7 +102,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
         var email = $"person{number}@example.com";
         const string password = "a long walk in the rain";
         name ??= $"Person {number}";
-        (await browser.SubmitAsync("/register", new() { ["Name"] = name, ["Email"] = email, ["Password"] = password })).EnsureSuccessStatusCode();
+        (await browser.FollowAsync(await browser.SubmitAsync("/register", new() { ["Name"] = name, ["Email"] = email, ["Password"] = password }))).EnsureSuccessStatusCode();
         var link = await LinkInMailAsync(email);
         var landed = await browser.FollowAsync(await browser.GetAsync(link));
         Assert.Equal("/dashboard", landed.RequestMessage!.RequestUri!.AbsolutePath[^"/dashboard".Length..]);

@@ -92,8 +92,9 @@ internal sealed class Delays(Database database, IOptions<AccountsOptions> option
     /// <summary>1 s after the first try too many, then 2, 4, 8 … up to <see cref="AccountsOptions.LongestDelay"/>.</summary>
     internal TimeSpan After(double tooMany)
     {
-        if (tooMany < 1) return TimeSpan.Zero;
-        var seconds = Math.Pow(2, Math.Min(Math.Floor(tooMany), 30) - 1);
+        var tries = Math.Round(tooMany); // counts fade all the time: the first try too many is 0.99 of one
+        if (tries < 1) return TimeSpan.Zero;
+        var seconds = Math.Pow(2, Math.Min(tries, 30) - 1);
         return TimeSpan.FromSeconds(Math.Min(seconds, options.Value.LongestDelay.TotalSeconds));
     }
 }
