@@ -106,6 +106,9 @@ internal sealed class Account : IObjects
 
     internal long NextSequence() => ++_sequence;
 
+    /// <summary>How many objects there are of each kind.</summary>
+    internal IReadOnlyDictionary<string, int> Counts => _kinds.Where(k => k.Value.Count > 0).ToDictionary(k => k.Key, k => k.Value.Count);
+
     internal Record? Committed(string id) => _records.GetValueOrDefault(id);
 
     internal IEnumerable<Record> CommittedOfKind(string kind) => _kinds.TryGetValue(kind, out var all) ? all.Values.Reverse() : [];

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using Tracepipe.StripeSandbox.Js;
+using Tracepipe.StripeSandbox.Pages.Dashboard;
 
 namespace Tracepipe.StripeSandbox.Pages;
 
@@ -26,6 +27,7 @@ internal static class HostedPages
             routes.MapGet($"/_sandbox/assets/{Path.GetFileName(name)}", Asset.Embedded(name).Send);
         var pages = routes.MapGroup("").AddEndpointFilter(RefuseForeignPosts);
         pages.MapChallenge();
+        pages.MapDashboard();
     }
 
     /// <summary>A page of this server posts to it, no other page does: the addresses are all that protects these forms.</summary>

@@ -27,4 +27,13 @@ internal static class Words
     public static string Date(DateTimeOffset at) => at.ToString("MMM d, yyyy", CultureInfo.InvariantCulture);
 
     public static string Moment(DateTimeOffset at) => at.ToString("MMM d, yyyy, HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+
+    /// <summary>"setup_intent" as "Setup intent".</summary>
+    public static string Kind(string name)
+    {
+        var words = name.Replace("test_helpers.", "", StringComparison.Ordinal).Replace("billing_portal.", "portal ", StringComparison.Ordinal).Replace('.', ' ').Replace('_', ' ');
+        return words.Length == 0 ? "" : char.ToUpperInvariant(words[0]) + words[1..];
+    }
+
+    public static string Span(TimeSpan span) => span.TotalDays >= 1 ? $"{(int)span.TotalDays} d {span.Hours} h" : $"{span.Hours} h {span.Minutes} min";
 }

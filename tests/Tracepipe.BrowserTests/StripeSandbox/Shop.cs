@@ -82,6 +82,12 @@ public sealed class Shop : IAsyncLifetime
         return [.. list.RootElement.GetProperty("data").EnumerateArray().Select(m => m.GetProperty("card").GetProperty("last4").GetString()!)];
     }
 
+    public async Task<System.Net.HttpStatusCode> AnswerAsync(string path)
+    {
+        using var answer = await _stripe.GetAsync(new Uri(path, UriKind.Relative));
+        return answer.StatusCode;
+    }
+
     public async Task<JsonDocument> CallAsync(HttpMethod method, string path, (string Name, string Value)[]? form = null)
     {
         using var request = new HttpRequestMessage(method, path);

@@ -77,8 +77,8 @@ await check('attempts are listed newest first, with their outcome', 'sandbox-onl
 
 await check('a finished intent is neither confirmed nor canceled again', 'sandbox-only', async () => {
   const intent = await stripe.setupIntents.create({ ...forCard, confirm: true, payment_method: 'pm_card_visa' });
-  for (const again of [stripe.setupIntents.confirm(intent.id), stripe.setupIntents.cancel(intent.id)]) {
-    const error = await refusal(again);
+  for (const again of [() => stripe.setupIntents.confirm(intent.id), () => stripe.setupIntents.cancel(intent.id)]) {
+    const error = await refusal(again());
     assert.equal(error.statusCode, 400);
     assert.equal(error.code, 'setup_intent_unexpected_state');
   }
