@@ -2,6 +2,7 @@ using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Home;
+using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
@@ -23,6 +24,7 @@ namespace Tracepipe.Storefront
                 .AddAccounts()
                 .AddOrganizations()
                 .AddCatalog()
+                .AddKeys()
                 .AddLedger()
                 .AddMetering()
                 .AddBilling()
@@ -30,6 +32,7 @@ namespace Tracepipe.Storefront
                 .AddSite(),
             app => app
                 .MapPlatform()
+                .MapKeys() // before log-in and pages: /v1 is answered here
                 .MapUi()
                 .MapAccounts()
                 .MapOrganizations()

@@ -64,7 +64,6 @@ internal static class AccountsModule
 
     public static WebApplication MapAccounts(this WebApplication app)
     {
-        app.UseForwardedHeaders();
         if (!app.Environment.IsDevelopment()) app.UseWhen(context => context.Request.Path.StartsWithSegments("/dev", StringComparison.OrdinalIgnoreCase), dev => dev.Run(NotFound));
         app.Use(ReturnUrl.GuardAsync);
         app.UseAuthentication();

@@ -34,6 +34,7 @@ internal static class OrganizationsModule
 
     public static WebApplication MapOrganizations(this WebApplication app)
     {
+        app.UseMiddleware<IdempotentCalls>();
         app.MapShortAddresses();
         return app;
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.Options;
 using IPNetwork = System.Net.IPNetwork;
 
 namespace Tracepipe.Storefront.Platform;
@@ -25,6 +26,12 @@ internal static class Edge
         });
         if (string.IsNullOrWhiteSpace(configuration["AllowedHosts"]))
             builder.Services.Configure<HostFilteringOptions>(filter => filter.AllowedHosts = [.. Hosts(configuration)]);
+    }
+
+    /// <summary>First in line, so that everything behind it counts and logs the caller's own address. Nothing stands there when no proxy is configured.</summary>
+    public static void UseEdge(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<ForwardedHeadersOptions>>().Value.ForwardedHeaders != ForwardedHeaders.None) app.UseForwardedHeaders();
     }
 
     private static List<IPNetwork> Known(IConfiguration configuration)

@@ -34,12 +34,16 @@ internal static class PlatformModule
         services.AddHttpContextAccessor();
         services.AddHostedService<Telemetry>();
         services.AddSingleton<PublicAddress>();
+        services.AddSingleton<Idempotency>();
+        services.AddHostedService<IdempotencySweep>();
         return builder;
     }
 
     public static WebApplication MapPlatform(this WebApplication app)
     {
+        app.UseEdge();
         app.UseMiddleware<ProblemMiddleware>();
+        app.UseRouting(); // named here, so that the door of the API, which needs a route, can stand before log-in and pages
         app.MapHealth();
         return app;
     }
@@ -56,6 +60,7 @@ internal static class PlatformModule
         json.RespectRequiredConstructorParameters = true;
         json.AllowDuplicateProperties = false;
         json.MaxDepth = 32;
+        json.Converters.Add(new InstantConverter());
         json.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // answers are application/json with nosniff
     }
 }

@@ -25,8 +25,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
             var problem = Explain(failure, requestId);
             if (problem.Status >= 500) Failed(log, failure, context.Request.Method, Printable(context.Request.Path), requestId);
             if (context.Response.HasStarted) throw;
-            context.Response.Clear();
-            context.Response.Headers["X-Request-Id"] = requestId;
+            Clear(context.Response);
             await AnswerAsync(context, problem);
             return;
         }
@@ -37,6 +36,14 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
     /// <summary>Whether errors of this path are JSON rather than a page.</summary>
     public static bool IsApi(PathString path) => path.StartsWithSegments("/v1", StringComparison.Ordinal) || path.StartsWithSegments("/api", StringComparison.Ordinal)
         || path.StartsWithSegments("/webhooks", StringComparison.Ordinal) || path.StartsWithSegments("/health", StringComparison.Ordinal) || path.StartsWithSegments("/openapi", StringComparison.Ordinal);
+
+    // What was said about the request itself (its id, the limits it counted against) stays true of the error.
+    private static void Clear(HttpResponse response)
+    {
+        var kept = response.Headers.Where(h => h.Key.StartsWith("X-", StringComparison.OrdinalIgnoreCase)).ToArray();
+        response.Clear();
+        foreach (var (name, value) in kept) response.Headers[name] = value;
+    }
 
     private static async Task AnswerAsync(HttpContext context, Problem problem)
     {

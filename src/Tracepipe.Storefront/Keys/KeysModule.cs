@@ -1,0 +1,46 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.Extensions.Options;
+using Tracepipe.Storefront.Accounts.Sessions;
+using Tracepipe.Storefront.Organizations;
+
+namespace Tracepipe.Storefront.Keys;
+
+/// <summary>
+/// Secrets that call the API. Owns: keys, their format, verification and request limits, the door of <c>/v1</c>. Does not own: who may be in an
+/// organization (Organizations), what a plan allows (Catalog, Billing), what calls cost (Metering).
+/// </summary>
+internal static class KeysModule
+{
+    public static WebApplicationBuilder AddKeys(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<KeysOptions>().BindConfiguration("Keys")
+            .Validate(o => o.Limits is not { } l || new[] { l.RequestsPerMinute, l.UploadsPerMinute, l.KeyChangesPerMinute }.All(n => n is -1 or >= 1 and <= 100_000_000), "Keys:Limits are requests per minute: 1 to 100000000, or -1 for none.")
+            .ValidateOnStart();
+        services.AddSingleton<KeyRing>();
+        services.AddSingleton<KeyCache>();
+        services.AddSingleton<RequestAllowances>();
+        services.AddSingleton<Suites>(() => []);
+        services.AddSingleton<LimitsOf>(s =>
+        {
+            var configured = s.GetRequiredService<IOptions<KeysOptions>>().Value.Limits;
+            return (_, _) => ValueTask.FromResult(configured ?? KeyLimits.Default);
+        });
+        services.AddSingleton<KeyUseLog>().AddHostedService(s => s.GetRequiredService<KeyUseLog>());
+        services.AddSingleton<KeyChanges>().AddHostedService(s => s.GetRequiredService<KeyChanges>());
+        services.AddHostedService<KeyUpkeep>();
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyScheme>(KeyClaims.Scheme, displayName: null, configureOptions: null);
+        // Where a person's cookie and a key are both welcome (/api/billing), a key that the door has let in decides.
+        services.Configure<CookieAuthenticationOptions>(SessionCookie.Scheme, cookie => cookie.ForwardDefaultSelector = context => context.Features.Get<VerifiedKey>() is null ? null : KeyClaims.Scheme);
+        return builder;
+    }
+
+    /// <summary>Stands before log-in and pages: the door of <c>/v1</c> runs its routes itself.</summary>
+    public static WebApplication MapKeys(this WebApplication app)
+    {
+        app.UseMiddleware<KeyGate>();
+        app.MapKeysApi();
+        return app;
+    }
+}

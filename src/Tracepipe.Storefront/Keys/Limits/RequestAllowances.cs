@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Keys;
+
+/// <summary>What a key and its organization have left, with the limits that were in force when the key was read.</summary>
+internal sealed class KeyAllowances(KeyLimits limits, Allowance[] key, Allowance[] organization)
+{
+    public KeyLimits Limits { get; } = limits;
+
+    public Allowance Key(RequestKind kind) => key[(int)kind];
+
+    public Allowance Organization(RequestKind kind) => organization[(int)kind];
+}
+
+/// <summary>
+/// The request limits of this node, in memory, on the monotonic clock: a bucket per key, one of three times the size per organization, and one per network
+/// for requests without a good key. Writes the <c>X-RateLimit-…</c> headers of the API.
+/// </summary>
+internal sealed class RequestAllowances(TimeProvider clock)
+{
+    /// <summary>Refused requests per minute and network: far above what a program that lost its key makes, far below what guessing needs.</summary>
+    private const int RefusedPerMinute = 3000;
+    private const int OrganizationsShare = 3;
+
+    private readonly ConcurrentDictionary<(Guid Id, bool IsOrganization), Allowance[]> buckets = new();
+    private readonly ConcurrentDictionary<IPAddress, Allowance> networks = new();
+    private readonly long minute = clock.TimestampFrequency * 60;
+    private Second second = new(0, "0");
+
+    /// <summary>The buckets of a key; the same ones for every key of the same logical key and organization.</summary>
+    public KeyAllowances Of(Guid logicalKey, Guid organization, KeyLimits limits) => new(limits, Buckets(logicalKey, isOrganization: false), Buckets(organization, isOrganization: true));
+
+    /// <summary>Takes one request from the key and its organization and writes the headers.</summary>
+    /// <returns>Null when it may go on.</returns>
+    public Problem? Take(HttpResponse response, KeyAllowances allowances, RequestKind kind)
+    {
+        var limit = allowances.Limits.Of(kind);
+        if (limit < 0) return null;
+        var now = clock.GetTimestamp();
+        var wait = allowances.Key(kind).Take(now, limit, minute, out var left, out var fullIn);
+        if (wait == 0)
+        {
+            wait = allowances.Organization(kind).Take(now, limit * OrganizationsShare, minute, out var shared, out var sharedFullIn);
+            if (wait > 0) allowances.Key(kind).Return(limit, minute);
+            if (shared < left) (left, fullIn) = (shared, sharedFullIn);
+        }
+        WriteHeaders(response, limit, left, fullIn);
+        return wait == 0 ? null : TooMany(wait, $"This key may make {limit} such requests a minute, all keys of the organization together {limit * OrganizationsShare}.");
+    }
+
+    /// <summary>Counts a request without a good key against its network and writes the headers.</summary>
+    /// <returns>Null when it may be answered as usual.</returns>
+    public Problem? TakeWithoutKey(HttpResponse response, IPAddress? address)
+    {
+        var bucket = networks.GetOrAdd(Network(address ?? IPAddress.None), static _ => new Allowance());
+        var wait = bucket.Take(clock.GetTimestamp(), RefusedPerMinute, minute, out var left, out var fullIn);
+        WriteHeaders(response, RefusedPerMinute, left, fullIn);
+        return wait == 0 ? null : TooMany(wait, "Too many requests without a valid API key came from this network.");
+    }
+
+    /// <summary>Drops buckets that have been full for twenty minutes: longer than a key is remembered, so nobody holds them.</summary>
+    public void Sweep()
+    {
+        var now = clock.GetTimestamp();
+        foreach (var (id, all) in buckets)
+            if (all.All(b => b.IsIdle(now, 20 * minute))) buckets.TryRemove(id, out _);
+        foreach (var (network, bucket) in networks)
+            if (bucket.IsIdle(now, minute)) networks.TryRemove(network, out _);
+    }
+
+    private Problem TooMany(long wait, string message)
+    {
+        var seconds = (int)Math.Min(60, (wait / clock.TimestampFrequency) + 1);
+        return Problem.TooMany($"{message} Wait {seconds} s.", seconds);
+    }
+
+    private void WriteHeaders(HttpResponse response, int limit, int left, long fullIn)
+    {
+        var headers = response.Headers;
+        headers["X-RateLimit-Limit"] = limit.ToString();
+        headers["X-RateLimit-Remaining"] = left.ToString();
+        var reset = clock.GetUtcNow().ToUnixTimeSeconds() + (fullIn / clock.TimestampFrequency) + 1;
+        var last = second;
+        if (last.Value != reset) second = last = new Second(reset, reset.ToString());
+        headers["X-RateLimit-Reset"] = last.Text;
+    }
+
+    private Allowance[] Buckets(Guid id, bool isOrganization) => buckets.GetOrAdd((id, isOrganization), static _ => [new Allowance(), new Allowance(), new Allowance()]);
+
+    // One household has one IPv6 /64.
+    private static IPAddress Network(IPAddress address)
+    {
+        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
+        if (address.AddressFamily is not AddressFamily.InterNetworkV6) return address;
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out _);
+        bytes[8..].Clear();
+        return new IPAddress(bytes);
+    }
+
+    private sealed record Second(long Value, string Text);
+}
