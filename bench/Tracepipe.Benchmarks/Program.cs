@@ -1,1 +1,23 @@
-Console.WriteLine("Benchmarks");
+using Tracepipe.Benchmarks;
+
+// What is measured. Each prints a table of its own; figures of one run are compared with figures of the same run only.
+var benchmarks = new Dictionary<string, Func<Task>>(StringComparer.Ordinal)
+{
+    ["keys"] = KeyBenchmark.RunAsync, // GET /v1/users/me with a key against a bare endpoint that answers the same
+};
+
+if (args is not [var name] || !benchmarks.TryGetValue(name, out var run))
+{
+    await Console.Error.WriteLineAsync($"Name one of: {string.Join(", ", benchmarks.Keys)}.");
+    return 1;
+}
+try
+{
+    await run();
+    return 0;
+}
+catch (BenchmarkException failure)
+{
+    await Console.Error.WriteLineAsync(failure.Message);
+    return 1;
+}

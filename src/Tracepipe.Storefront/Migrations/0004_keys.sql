@@ -90,7 +90,3 @@ grant select, insert, update on api_keys to tracepipe_work;
 grant select, insert, update, delete on key_hours to tracepipe_work;
 grant select, delete on key_changes to tracepipe_work;
 grant execute on function note_key_change(uuid, uuid, uuid) to tracepipe_web, tracepipe_work;
-
--- Members of one organization see each other's names; whoever has left is nobody's business any more.
-create policy colleagues on people for select to tracepipe_web
-  using (exists (select 1 from members m where m.person_id = people.id and m.organization_id = current_organization()));
