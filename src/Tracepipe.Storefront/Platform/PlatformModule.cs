@@ -18,6 +18,7 @@ internal static class PlatformModule
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10); // slow headers are cut
+            kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024; // a webhook with hundreds of signatures gets our own refusal
             kestrel.Limits.MaxRequestBodySize = 1024 * 1024; // uploads and ingest raise it for themselves
         });
         var services = builder.Services;

@@ -73,8 +73,9 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
         if (customer is null) return BillingProblems.Of(ensured);
         try
         {
-            var refusal = await EnsureAttachedAsync(organization, customer, id, by, cancel);
-            if (refusal is not null) return refusal;
+            var attached = await EnsureAttachedAsync(organization, customer, id, by, cancel);
+            if (!attached.IsDone) return attached.Problem;
+            id = attached.Value;
             if (asDefault && await ChooseAsync(organization, customer, id, by, cancel) is { IsDone: false } failed) return BillingProblems.Of(failed);
             await projection.SyncAsync(organization, by, Patience.OfPerson, cancel);
         }
@@ -82,7 +83,7 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
         {
             return failure.IsNotFound ? BillingProblems.PaymentMethodNotFound : BillingProblems.Of(failure);
         }
-        return await FindAsync(organization, id, cancel) is { } card ? card : BillingProblems.PaymentMethodNotFound;
+        return await FindAsync(organization, id, cancel) is { } card ? card : BillingProblems.PaymentMethodSpent;
     }
 
     /// <summary>Makes one of ours the default, here and at Stripe.</summary>
@@ -140,18 +141,20 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
         }
     }
 
-    private async Task<Problem?> EnsureAttachedAsync(Guid organization, string customer, string id, Actor by, CancellationToken cancel)
+    /// <returns>The id under which it is on file: Stripe's names for test cards become a payment method of their own.</returns>
+    private async Task<Tried<string>> EnsureAttachedAsync(Guid organization, string customer, string id, Actor by, CancellationToken cancel)
     {
         var method = await stripe.Client.PaymentMethods.GetAsync(id, options: Patience.OfPerson.Read, cancel: cancel);
-        if (method.Customer is { } owner) return string.Equals(owner.Id, customer, StringComparison.Ordinal) ? null : BillingProblems.PaymentMethodNotFound;
+        if (method.Customer is { } owner) return string.Equals(owner.Id, customer, StringComparison.Ordinal) ? method.Id : BillingProblems.PaymentMethodNotFound;
 
-        var operation = await PlanAsync(organization, attachment, id, $"attach:{organization}:{id}", new CardRequest(customer, id), by, "payment_method.attach_asked", id, cancel);
+        var subject = string.Equals(method.Id, id, StringComparison.Ordinal) ? id : Guid.CreateVersion7().ToString();
+        var operation = await PlanAsync(organization, attachment, subject, $"attach:{organization}:{subject}", new CardRequest(customer, id), by, "payment_method.attach_asked", id, cancel);
         var outcome = await operations.PerformAsync(operation, Patience.OfPerson);
-        if (outcome.IsDone) return null;
+        if (outcome.IsDone) return outcome.Answer?.Id ?? id;
         if (outcome is not { Ending: Ending.Refused, Failure.IsCardError: false }) return BillingProblems.Of(outcome);
         method = await stripe.Client.PaymentMethods.GetAsync(id, options: Patience.OfPerson.Read, cancel: cancel);
         if (method.Customer is null) return BillingProblems.PaymentMethodSpent;
-        return string.Equals(method.Customer.Id, customer, StringComparison.Ordinal) ? null : BillingProblems.PaymentMethodNotFound;
+        return string.Equals(method.Customer.Id, customer, StringComparison.Ordinal) ? method.Id : BillingProblems.PaymentMethodNotFound;
     }
 
     private async Task<Outcome> ChooseAsync(Guid organization, string customer, string id, Actor by, CancellationToken cancel)

@@ -81,7 +81,15 @@ internal sealed class EventHandlers
     /// <summary>Stripe has told us of a customer before its answer to our own call was stored.</summary>
     private async Task<bool> IsToBeOursAsync(string id, CancellationToken cancel)
     {
-        var customer = await stripe.Client.Customers.GetAsync(id, options: Patience.OfWorker.Read, cancel: cancel);
+        Customer customer;
+        try
+        {
+            customer = await stripe.Client.Customers.GetAsync(id, options: Patience.OfWorker.Read, cancel: cancel);
+        }
+        catch (StripeException unknown) when (unknown.IsNotFound)
+        {
+            return false;
+        }
         if (OrganizationTag.Read(customer.Metadata) is not { } organization) return false;
         Answer<bool>? waits = null;
         await database.WorkReadAsync(q => waits = q.First($"select true from billing_accounts where organization_id = {organization} and stripe_customer_id is null", r => r.GetBoolean(0)), cancel);
