@@ -58,7 +58,7 @@ internal sealed record Usage(long Workflows, long Tokens, decimal StorageGb);
 internal sealed record Estimate(string Plan, Money Monthly, Money? Once, bool BringsOwnKeys, bool IsLowest = false);
 
 /// <summary>A tier as a column of the table.</summary>
-internal sealed record TierView(string Key, string Name, string Price, string Per, string Text, string Action, string Href, IReadOnlyList<Crumb> Facts, bool IsFeatured, int? Seats)
+internal sealed record TierView(string Key, string Name, string Price, string Per, string Text, string Action, string Href, IReadOnlyList<Fact> Facts, bool IsFeatured, int? Seats)
 {
     public static TierView Of(Tier tier, string currency)
     {
@@ -72,7 +72,7 @@ internal sealed record TierView(string Key, string Name, string Price, string Pe
             tier.Sold switch { Sold.Once => "once", Sold.Contract => "", _ => "per month" },
             seats ?? Blurb(tier),
             tier.Sold switch { Sold.Free => "Start free", Sold.Contract => "Contact us", Sold.Once => $"Buy {tier.Name}", _ => $"Choose {tier.Name}" },
-            tier.Sold is Sold.Contract ? "contact" : $"/register?plan={tier.Key}",
+            tier.Sold is Sold.Contract ? "contact" : "/register",
             [
                 new("Workflows", Words.Limit(tier.Limits.Workflows)),
                 new("Agents at once", Words.Limit(tier.Limits.Agents)),
@@ -108,3 +108,6 @@ internal sealed record RateView(string Meter, string Name, string Price, string 
         return new RateView(rate.Meter, name, price, per);
     }
 }
+
+/// <summary>A line of a column.</summary>
+internal sealed record Fact(string Label, string Value);

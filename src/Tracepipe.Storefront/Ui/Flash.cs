@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.DataProtection;
+using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Ui;
 
@@ -16,21 +17,23 @@ public sealed record FlashMessage(Tone Tone, string Text);
 /// </summary>
 internal sealed class Flash(IDataProtectionProvider protection)
 {
+    private const string Cookie = "flash";
     private const int Longest = 300;
+    private static readonly TimeSpan Lasts = TimeSpan.FromMinutes(1);
     private readonly ITimeLimitedDataProtector protector = protection.CreateProtector("Tracepipe.Flash").ToTimeLimitedDataProtector();
 
     /// <summary>Says this on the next page. One message at a time: a second one replaces the first.</summary>
     public static void Set(HttpContext context, Tone tone, string text) => context.RequestServices.GetRequiredService<Flash>().Keep(context, new FlashMessage(tone, text.Length <= Longest ? text : text[..Longest]));
 
     private void Keep(HttpContext context, FlashMessage message) =>
-        context.Response.Cookies.Append(Name(context), protector.Protect(JsonSerializer.Serialize(message), TimeSpan.FromMinutes(1)), Options(context));
+        SiteCookie.Append(context, Cookie, protector.Protect(JsonSerializer.Serialize(message), Lasts), Lasts);
 
     /// <summary>What is to be said on this page, if anything; it is not said again.</summary>
     public FlashMessage? Take(HttpContext context)
     {
         if (IsPart(context.Request)) return null;
-        if (context.Request.Cookies[Name(context)] is not { Length: > 0 and < 4000 } kept) return null;
-        if (!context.Response.HasStarted) context.Response.Cookies.Delete(Name(context), Options(context));
+        if (context.Request.Cookies[SiteCookie.NameFor(context, Cookie)] is not { Length: > 0 and < 4000 } kept) return null;
+        SiteCookie.Append(context, Cookie, "", TimeSpan.Zero);
         try
         {
             return JsonSerializer.Deserialize<FlashMessage>(protector.Unprotect(kept));
@@ -44,9 +47,4 @@ internal sealed class Flash(IDataProtectionProvider protection)
     // Fetched ahead of a click, or into a frame: the person does not see toasts of these.
     private static bool IsPart(HttpRequest request) => request.Headers.ContainsKey("Turbo-Frame") || request.Headers["X-Sec-Purpose"].ToString().Contains("prefetch", StringComparison.Ordinal)
         || request.Headers["Sec-Purpose"].ToString().Contains("prefetch", StringComparison.Ordinal);
-
-    // Cookies ignore ports: two installations on one development machine must not read each other's.
-    private static string Name(HttpContext context) => context.Request.IsHttps ? "__Host-flash" : $"flash-{context.Request.Host.Port ?? 80}";
-
-    private static CookieOptions Options(HttpContext context) => new() { HttpOnly = true, SameSite = SameSiteMode.Lax, Secure = context.Request.IsHttps, Path = "/", IsEssential = true };
 }

@@ -45,14 +45,16 @@ internal sealed class ContentSecurity
 
     public ContentSecurity(IConfiguration configuration)
     {
-        var script = Origin(configuration["Stripe:JsUrl"]);
-        var api = Origin(configuration["Stripe:ApiBase"]);
-        var leaving = Origins(configuration["Stripe:CheckoutOrigins"]);
+        var disabled = configuration.GetValue<bool>("Stripe:Disabled");
+        string? Of(string key, string real) => disabled ? null : configuration[key] ?? real;
+        var script = Origin(Of("Stripe:JsUrl", "https://js.stripe.com"));
+        var api = Origin(Of("Stripe:ApiBase", "https://api.stripe.com"));
+        var leaving = Origins(Of("Stripe:CheckoutOrigins", "https://checkout.stripe.com https://billing.stripe.com"));
         // What Stripe's own documents ask for when its script is the real one: it frames hooks.stripe.com for 3-D Secure.
         var stripe = script is "https://js.stripe.com";
         var scripts = Join("'self'", script, stripe ? "https://*.js.stripe.com" : null);
         var frames = Join("'self'", script, stripe ? "https://*.js.stripe.com https://hooks.stripe.com" : null);
-        var connections = Join("'self'", api, script, stripe ? "https://api.stripe.com" : null);
+        var connections = Join("'self'", api, script);
         beforeNonce = $"default-src 'self'; script-src {scripts}; style-src 'self' 'nonce-";
         afterNonce = $"'; img-src 'self' data:; font-src 'self'; connect-src {connections}; frame-src {frames}; form-action {Join(["'self'", .. leaving])}; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
         var payment = Join("self", script is null ? null : $"\"{script}\"");

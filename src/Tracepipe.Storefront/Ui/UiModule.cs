@@ -28,10 +28,19 @@ internal static class UiModule
 
     public static WebApplication MapUi(this WebApplication app)
     {
+        app.Use(UnknownIsNotFound);
         app.MapAssets();
         app.MapTheme();
         app.MapRazorComponents<App>();
         return app;
+    }
+
+    // Before anybody is asked to log in: an address that does not exist is not found, for everyone.
+    private static Task UnknownIsNotFound(HttpContext context, RequestDelegate next)
+    {
+        if (context.GetEndpoint() is not null) return next(context);
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
     }
 
     /// <summary>What stands around every request, whatever order the modules are mapped in.</summary>

@@ -1,0 +1,88 @@
+namespace Tracepipe.Storefront.Site;
+
+/// <summary>An error code of the API as the documentation explains it.</summary>
+/// <param name="Brief">What it means, in one line.</param>
+/// <param name="BriefDo">What to do, in one line.</param>
+/// <param name="Means">What it means.</param>
+/// <param name="Example">A whole answer.</param>
+/// <param name="Do">What to do, as sentences.</param>
+internal sealed record ApiError(int Status, string Code, string Brief, string BriefDo, string Means, string Example, string Do)
+{
+    public static IReadOnlyList<ApiError> All { get; } =
+    [
+        new(400, "bad_request", "The request cannot be read", "Check syntax, names and types",
+            "The body is not JSON, has a name twice, a name we do not know, a wrong type (“1” for a number), or misses a field. Also: a key in the address.",
+            Body("bad_request", "The JSON body cannot be read at $.name: check its syntax, names and types against the API reference."),
+            "Correct the request; sending it again unchanged gives the same answer. If the key stood in the address (?api_key=), revoke it: addresses end up in logs."),
+        new(401, "unauthorized", "The key is unknown, expired or revoked", "Create a new key",
+            "There is no key, or the key is incomplete, unknown, expired or revoked. A key is never called wrong because something of ours is away: that is 503.",
+            Body("unauthorized", "Log in, or send an API key in the X-API-Key header."),
+            "Send the whole key in the header X-API-Key, without quotes or spaces. If it was revoked or has expired, create another one."),
+        new(402, "payment_required", "It cannot be paid for", "Read details.reason: quota, cap, account or card",
+            "The work is refused before it starts, because nothing is left to pay for it. details.reason is quota_exhausted, spend_cap_reached, account_suspended or no_payment_method.",
+            Body("payment_required", "100 of 100 workflows are used until Dec 1. Upgrade, buy credits, or raise your spend cap.", "\"reason\": \"quota_exhausted\""),
+            "By reason: upgrade or buy credits; raise the spend cap; pay the open invoice; add a card. Work goes on at once."),
+        new(403, "forbidden", "The key lacks a permission or suite", "See details.missing",
+            "The key is good, but it may not do this. details.missing names the permission or suite.",
+            Body("forbidden", "This needs the permission keys:write. Ask an owner or admin of the organization.", "\"missing\": \"keys:write\""),
+            "Use a key that has the permission, or create one."),
+        new(404, "not_found", "It is not there, or not yours", "Check the id and the organization of the key",
+            "The thing does not exist, or belongs to another organization: the answer is the same.",
+            Body("not_found", "API key not found."),
+            "Check the id, and that the key belongs to the organization that owns it."),
+        new(405, "method_not_allowed", "The address does not take this method", "Check the method",
+            "The address exists, but not for this method.",
+            Body("method_not_allowed", "This address does not take that method: see the API reference."),
+            "Use the method that the documentation names."),
+        new(409, "conflict", "The thing is in another state", "Fetch it and look",
+            "What you ask for contradicts the state of the thing, or a call with the same Idempotency-Key is still running.",
+            Body("conflict", "A call with this Idempotency-Key is still running: wait for its answer."),
+            "Fetch the thing, look at its state, decide again. For a running call: wait a second and repeat it unchanged."),
+        new(413, "payload_too_large", "The body is too large", "Send less",
+            "The body, or what it unpacks to, is larger than this address takes.",
+            Body("payload_too_large", "The body is larger than this address takes."),
+            "Send it in smaller parts."),
+        new(415, "unsupported_media_type", "The body has another media type", "Send application/json",
+            "The header Content-Type is missing or names something else than this address reads.",
+            Body("unsupported_media_type", "Send the body as application/json."),
+            "Set the header Content-Type to application/json."),
+        new(422, "validation_error", "Well-formed, but a value is wrong", "See details, a sentence per field",
+            "The request can be read, but a value is out of its range or contradicts another. details has a sentence per field. Also: an Idempotency-Key that was used with another body.",
+            Body("validation_error", "Choose a name of at most 100 characters.", "\"name\": \"Choose a name of at most 100 characters.\""),
+            "Correct the fields that details names."),
+        new(429, "rate_limited", "Too many calls", "Wait as long as Retry-After says",
+            "The key, or all keys of the organization together, called more often than the plan allows. details.reason is agents_limit when too many runs are under way at once.",
+            Body("rate_limited", "Too many requests. Wait and try again."),
+            "Wait as many seconds as Retry-After says. The headers X-RateLimit-Limit, -Remaining and -Reset let you slow down before."),
+        new(500, "internal_error", "Something failed on our side", "Repeat it; tell us the request id",
+            "A fault of ours. details.request_id finds it in our logs.",
+            Body("internal_error", "Something failed on our side. Tell us the request id and we find it.", "\"request_id\": \"488683ed1b2820d77b22c2ccf17b2a13\""),
+            "Repeat the call with the same Idempotency-Key: it has its effect once. If the error stays, tell us the request id."),
+        new(503, "unavailable", "Our database cannot answer", "Wait as long as Retry-After says",
+            "The service cannot reach its database. Nothing was changed.",
+            Body("unavailable", "The service cannot reach its database right now. Nothing was changed. Try again in a few seconds."),
+            "Wait as many seconds as Retry-After says, then repeat the call."),
+    ];
+
+    /// <summary>Those that a first program meets.</summary>
+    public static IReadOnlyList<ApiError> Frequent { get; } = [.. All.Where(e => e.Status is 401 or 402 or 403 or 429)];
+
+    private static string Body(string code, string message, string? detail = null) => detail is null
+        ? $$"""
+            {
+              "error": {
+                "code": "{{code}}",
+                "message": "{{message}}"
+              }
+            }
+            """
+        : $$"""
+            {
+              "error": {
+                "code": "{{code}}",
+                "message": "{{message}}",
+                "details": { {{detail}} }
+              }
+            }
+            """;
+}
