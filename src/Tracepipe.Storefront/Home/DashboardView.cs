@@ -2,6 +2,7 @@ using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
+using Allowance = Tracepipe.Storefront.Ledger.Allowance;
 
 namespace Tracepipe.Storefront.Home;
 
