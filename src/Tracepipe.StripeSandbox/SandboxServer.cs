@@ -65,7 +65,7 @@ public sealed class SandboxServer : IAsyncDisposable
         builder.Services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoLifetime>());
         builder.Services.AddSingleton(options).AddSingleton(time)
             .AddSingleton<Accounts>().AddSingleton<Violations>().AddSingleton<Pipeline>()
-            .AddHostedService<DeliveryWorker>().AddHostedPages();
+            .AddHostedService<DeliveryWorker>().AddHostedService<AgendaWorker>().AddHostedPages();
         var app = builder.Build();
         app.Map("/v1/{**path}", (HttpContext http, Pipeline pipeline) => http.Request.Method == HttpMethods.Options
             ? Task.Run(() => BrowserCalls.Preflight(http)) : pipeline.HandleAsync(http));

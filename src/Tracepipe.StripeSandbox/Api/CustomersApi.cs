@@ -30,20 +30,8 @@ internal static class CustomersApi
     private static JsonObject Create(Call call)
     {
         var (work, given) = (call.Work, call.Params);
-        var customer = work.New("customer", work.NewId("cus_", 14));
+        var customer = Customers.Make(work);
         customer.Set("balance", given.Long("balance") ?? 0);
-        customer.Set("address", null);
-        customer.Set("currency", null);
-        customer.Set("delinquent", false);
-        customer.Set("discount", null);
-        customer["invoice_prefix"] = work.NewId("", 8).ToUpperInvariant();
-        customer.Set("invoice_settings", new JsonObject { ["custom_fields"] = null, ["default_payment_method"] = null, ["footer"] = null, ["rendering_options"] = null });
-        customer.Set("name", null);
-        customer.Set("next_invoice_sequence", 1);
-        customer.Set("phone", null);
-        customer.Set("preferred_locales", new JsonArray());
-        customer["tax_exempt"] = "none";
-        customer.Set("test_clock", null);
         if (given.Has("test_clock")) Clocks.Join(work, customer, given.Required("test_clock"));
         Take(call, customer);
         if (given.Text("payment_method") is { } method)

@@ -32,6 +32,19 @@ internal static class Operations
         CustomersApi.AddTo(table);
         PaymentMethodsApi.AddTo(table);
         SetupIntentsApi.AddTo(table);
+        PaymentIntentsApi.AddTo(table);
+        CatalogueApi.AddTo(table);
+        DiscountsApi.AddTo(table);
+        CheckoutApi.AddTo(table);
+        SubscriptionsApi.AddTo(table);
+        SchedulesApi.AddTo(table);
+        InvoicesApi.AddTo(table);
+        InvoiceItemsApi.AddTo(table);
+        PreviewsApi.AddTo(table);
+        CreditNotesApi.AddTo(table);
+        PortalApi.AddTo(table);
+        MetersApi.AddTo(table);
+        TestClocksApi.AddTo(table);
         EventsApi.AddTo(table);
         WebhookEndpointsApi.AddTo(table);
         foreach (var name in table.Keys)

@@ -8,6 +8,8 @@ internal interface IObjects
 {
     JsonObject? Body(string id);
     string? Kind(string id);
+    JsonObject? Hidden(string id);
+    Account Account { get; }
     IEnumerable<string> Children(string parent, string kind);
 }
 
@@ -21,6 +23,7 @@ internal sealed class Account : IObjects
     private readonly Dictionary<string, Record> _records = [];
     private readonly Dictionary<string, SortedDictionary<long, Record>> _kinds = [];
     private readonly Dictionary<(string Owner, string Kind), SortedDictionary<long, Record>> _owned = [];
+    private readonly Dictionary<string, SortedSet<(long At, int Rank, long Sequence, string Id)>> _due = [];
     private readonly Accounts _all;
     private long _sequence;
 
@@ -56,6 +59,9 @@ internal sealed class Account : IObjects
 
     /// <summary>Something waits in the outbox.</summary>
     public bool HasDeliveries { get; private set; }
+
+    /// <summary>Something waits for its time, or a clock is being moved.</summary>
+    public bool HasAgenda { get; private set; }
 
     /// <summary>Raised after a commit, outside the lock: somebody may have work to do.</summary>
     public Action<Account>? Changed { get; set; }
@@ -115,6 +121,18 @@ internal sealed class Account : IObjects
 
     internal IEnumerable<Record> CommittedOf(string owner, string kind) => _owned.TryGetValue((owner, kind), out var owned) ? owned.Values : [];
 
+    /// <summary>What is due first on a clock, but for those that wait for something else.</summary>
+    internal (long At, string Id)? NextDue(string clock, IReadOnlySet<string> except)
+    {
+        lock (_writing)
+        {
+            if (!_due.TryGetValue(clock, out var waiting)) return null;
+            foreach (var (at, _, _, id) in waiting)
+                if (!except.Contains(id)) return (at, id);
+            return null;
+        }
+    }
+
     internal JsonObject? RenderCommitted(string id) => _records.ContainsKey(id) ? Rendering.Render(this, id) : null;
 
     /// <summary>Takes over what the journal says; called before anyone else knows this account.</summary>
@@ -127,9 +145,15 @@ internal sealed class Account : IObjects
             _records[record.Id] = record;
             Index(_kinds, record.Kind)[record.Sequence] = record;
             foreach (var owner in Owners(record)) Index(_owned, (owner, record.Kind))[record.Sequence] = record;
+            if (DueOf(record) is { } due)
+            {
+                if (!_due.TryGetValue(due.Clock, out var waiting)) _due[due.Clock] = waiting = [];
+                waiting.Add(due.Entry);
+            }
             _sequence = Math.Max(_sequence, record.Sequence);
         }
         HasDeliveries = _kinds.TryGetValue(Deliveries.Pending, out var pending) && pending.Count > 0;
+        HasAgenda = _due.Values.Any(d => d.Count > 0) || (_kinds.TryGetValue(Clocks.Kind, out var clocks) && clocks.Values.Any(c => c.Body["status"]!.GetValue<string>() == "advancing"));
     }
 
     internal IReadOnlyCollection<Record> Snapshot()
@@ -140,6 +164,10 @@ internal sealed class Account : IObjects
     JsonObject? IObjects.Body(string id) => Committed(id)?.Body;
 
     string? IObjects.Kind(string id) => Committed(id)?.Kind;
+
+    JsonObject? IObjects.Hidden(string id) => Committed(id)?.Hidden;
+
+    Account IObjects.Account => this;
 
     IEnumerable<string> IObjects.Children(string parent, string kind) => CommittedOf(parent, kind).Select(r => r.Id);
 
@@ -156,7 +184,11 @@ internal sealed class Account : IObjects
         if (!_records.Remove(id, out var old)) return;
         _kinds[old.Kind].Remove(old.Sequence);
         foreach (var owner in Owners(old)) _owned[(owner, old.Kind)].Remove(old.Sequence);
+        if (DueOf(old) is { } due) _due[due.Clock].Remove(due.Entry);
     }
+
+    private static (string Clock, (long At, int Rank, long Sequence, string Id) Entry)? DueOf(Record record) =>
+        record.Hidden["due"] is { } due ? (record.Hidden["clock"]!.GetValue<string>(), (due.GetValue<long>(), Agenda.Rank(record.Kind), record.Sequence, record.Id)) : null;
 
     private static IEnumerable<string> Owners(Record record)
     {

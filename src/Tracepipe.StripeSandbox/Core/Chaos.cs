@@ -29,10 +29,13 @@ internal sealed class Chaos(ChaosOptions options)
     /// <summary>Receivers must read raw bytes: the same JSON comes compact or indented.</summary>
     public bool Indents() => Happens(50);
 
+    /// <summary>A random time up to a maximum.</summary>
+    public TimeSpan Up(TimeSpan maximum) => maximum * (Draw(1000) / 1000.0);
+
     private TimeSpan Pause()
     {
         var pause = options.ShuffleWindow > 1 ? ShuffleStep * Draw(options.ShuffleWindow) : TimeSpan.Zero;
-        return options.MaximumDelay > TimeSpan.Zero ? pause + (options.MaximumDelay * (Draw(1000) / 1000.0)) : pause;
+        return options.MaximumDelay > TimeSpan.Zero ? pause + Up(options.MaximumDelay) : pause;
     }
 
     public bool Happens(int percent) => percent > 0 && Draw(100) < percent;

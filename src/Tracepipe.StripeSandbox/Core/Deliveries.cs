@@ -10,13 +10,13 @@ internal static class Deliveries
 
     public static void Plan(UnitOfWork work, Doc told, Doc endpoint)
     {
-        foreach (var start in work.Account.Chaos.Starts()) Plan(work, told, endpoint.Id, work.Account.RealNow + work.Account.Options.Webhooks.Delay + start);
+        foreach (var start in work.Account.Chaos.Starts()) Plan(work, told, endpoint.Id, work.Account.RealNow + work.Account.Options.Webhooks.Delay + start + work.DeliveryDelay);
     }
 
     /// <summary>Sends an event again under the same id, whatever came of it before.</summary>
     public static void Resend(UnitOfWork work, Doc told, string endpoint) => Plan(work, told, endpoint, work.Account.RealNow);
 
-    public static long Due(Record delivery) => delivery.Hidden["due"]!.GetValue<long>();
+    public static long Due(Record delivery) => delivery.Hidden["send_at"]!.GetValue<long>();
 
     /// <summary>What became of an attempt: done, another one later, or given up.</summary>
     public static void Attempted(UnitOfWork work, string id, int? status, string outcome)
@@ -30,7 +30,7 @@ internal static class Deliveries
         delivery.Hidden["outcome"] = outcome;
         if (!arrived && attempt <= schedule.Count)
         {
-            delivery.Hidden.Set("due", (work.Account.RealNow + schedule[(int)attempt - 1]).ToUnixTimeMilliseconds());
+            delivery.Hidden.Set("send_at", (work.Account.RealNow + schedule[(int)attempt - 1]).ToUnixTimeMilliseconds());
             return;
         }
         var finished = work.New(Finished, work.NewId("dlv_"), delivery.Parent);
@@ -48,6 +48,6 @@ internal static class Deliveries
         delivery.Hidden["event"] = told.Id;
         delivery.Hidden["type"] = told["type"];
         delivery.Hidden.Set("attempt", 0L);
-        delivery.Hidden.Set("due", due.ToUnixTimeMilliseconds());
+        delivery.Hidden.Set("send_at", due.ToUnixTimeMilliseconds());
     }
 }

@@ -6,10 +6,11 @@ namespace Tracepipe.StripeSandbox.Core;
 /// <summary>What happened, as the API tells it, and to which webhook endpoints.</summary>
 internal static class Events
 {
-    public static void Add(UnitOfWork work, string type, JsonObject snapshot, JsonObject? previous, RequestInfo? request, string? customer)
+    public static IReadOnlyList<string> Add(UnitOfWork work, string type, JsonObject snapshot, JsonObject? previous, RequestInfo? request, string? customer)
     {
         var endpoints = work.All("webhook_endpoint").Where(e => Wants(e, type)).ToList();
-        foreach (var id in work.Account.Chaos.EventIds(work))
+        var ids = work.Account.Chaos.EventIds(work).ToList();
+        foreach (var id in ids)
         {
             var told = work.New("event", id);
             told["api_version"] = ApiSpec.Version;
@@ -22,6 +23,7 @@ internal static class Events
             told.Hidden["customer"] = customer;
             foreach (var endpoint in endpoints) Deliveries.Plan(work, told, endpoint);
         }
+        return ids;
     }
 
     private static bool Wants(Doc endpoint, string type) =>

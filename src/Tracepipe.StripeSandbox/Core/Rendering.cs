@@ -44,9 +44,9 @@ internal static class Rendering
         var rest = segments[1..];
         if (members["deleted"] is not null) return;
         var property = schema.Properties?.GetValueOrDefault(name) ?? throw Inexpandable(path);
-        if (Includes.Find(Kind(members), name) is { } include && !members.ContainsKey(name)) members[name] = include(objects, members);
-        if (Includes.Find(Kind(members), name) is null && rest.IsEmpty && !schema.Expandable.Contains(name) && members[name] is not (JsonObject or JsonArray)) throw Inexpandable(path);
-        members[name] = Whole(objects, members[name], schema.Expandable.Contains(name));
+        if (Includes.Find(Kind(members), name) is { } include && !members.ContainsKey(name)) members[name] = include(objects, members["id"]!.GetValue<string>());
+        if (Includes.Find(Kind(members), name) is null && rest.IsEmpty && !Includes.IsExpandable(schema, name) && members[name] is not (JsonObject or JsonArray)) throw Inexpandable(path);
+        members[name] = Whole(objects, members[name], Includes.IsExpandable(schema, name));
         if (members[name] is { } inner) ExpandAt(objects, inner, ApiSpec.Dahlia.Resolve(property), rest, path);
     }
 

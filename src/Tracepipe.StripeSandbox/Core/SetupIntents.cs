@@ -4,7 +4,8 @@ namespace Tracepipe.StripeSandbox.Core;
 
 /// <summary>How an intent is confirmed: by the cardholder in a browser or by the server.</summary>
 /// <param name="InPage">Stripe.js shows the challenge itself; otherwise the browser is sent to it.</param>
-internal sealed record Confirmation(string? ReturnUrl, bool InPage, bool OffSession = false);
+/// <param name="Authenticated">The bank has asked already.</param>
+internal sealed record Confirmation(string? ReturnUrl, bool InPage, bool OffSession = false, bool Authenticated = false);
 
 /// <summary>The state machine of saving a card without charging it.</summary>
 internal static class SetupIntents
@@ -45,7 +46,7 @@ internal static class SetupIntents
         Supersede(work, intent);
         var attempt = NewAttempt(work, intent, method);
         var use = Cards.Behaviour(method).Setup;
-        if (use.Challenge == Challenge.Required)
+        if (use.Challenge == Challenge.Required && !how.Authenticated)
         {
             attempt.Status = "requires_action";
             attempt.Hidden["return_url"] = how.InPage ? null : how.ReturnUrl;
@@ -54,7 +55,8 @@ internal static class SetupIntents
             work.Emit("setup_intent.requires_action", intent);
             return null;
         }
-        if (use.Challenge == Challenge.Frictionless) Authenticated(attempt, "frictionless", "authenticated");
+        if (how.Authenticated) Authenticated(attempt, "challenge", "authenticated");
+        else if (use.Challenge == Challenge.Frictionless) Authenticated(attempt, "frictionless", "authenticated");
         return Finish(work, intent, attempt, method, use.Decline);
     }
 
@@ -143,6 +145,7 @@ internal static class SetupIntents
         attempt.Status = "succeeded";
         intent.Status = "succeeded";
         work.Emit("setup_intent.succeeded", intent);
+        if (work.Find(Subscriptions.Kind, intent.Hidden["subscription"]) is { } subscription) Subscriptions.CardGiven(work, subscription, method);
         return null;
     }
 

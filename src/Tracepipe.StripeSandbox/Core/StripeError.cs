@@ -45,6 +45,9 @@ internal sealed class StripeError(int status, string type, string message, strin
             KeepsChanges = true,
         };
 
+    /// <summary>The same refusal of a request that leaves nothing behind.</summary>
+    public StripeError WithoutChanges() => new(status, type, Message, code, param) { DeclineCode = DeclineCode };
+
     /// <summary>The error object itself; intents and methods are added by whoever renders them.</summary>
     public JsonObject ToJson()
     {

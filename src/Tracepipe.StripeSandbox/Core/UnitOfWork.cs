@@ -17,8 +17,14 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
 
     public Account Account => account;
 
+    /// <summary>What the agenda says the time of a clock is while it does what was due then.</summary>
+    public (string Clock, DateTimeOffset Time)? Pretended { get; private set; }
+
+    /// <summary>Further pause before the events of this change are delivered.</summary>
+    public TimeSpan DeliveryDelay { get; private set; }
+
     /// <summary>The account's wall clock. What concerns a customer asks <see cref="Clocks"/>.</summary>
-    public DateTimeOffset Now { get; } = account.Now;
+    public DateTimeOffset Now => Pretended is { } moment && moment.Clock == Clocks.Wall ? moment.Time : account.Now;
 
     public long NowUnix => Now.ToUnixTimeSeconds();
 
@@ -80,8 +86,16 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
 
     public void Delete(Doc doc) => doc.IsDeleted = true;
 
-    /// <summary>Tells what happened, with the object as it is now.</summary>
-    public void Emit(string type, Doc doc) => Tell(type, doc, Rendering.Render(this, doc), null);
+    public void Pretend(string clock, DateTimeOffset time) => Pretended = (clock, time);
+
+    /// <summary>Tries something on what is committed, at the same moment; nothing of it is kept.</summary>
+    public T Rehearse<T>(Func<UnitOfWork, T> act) => act(new UnitOfWork(account, null) { Pretended = Pretended });
+
+    /// <summary>Lets the redirect of a finished checkout arrive before or after its webhooks.</summary>
+    public void DelayDeliveries() => DeliveryDelay = account.Chaos.Up(account.Options.Billing.CheckoutWebhookDelay);
+
+    /// <summary>Tells what happened, with the object as it is now. The ids of the events are the answer.</summary>
+    public IReadOnlyList<string> Emit(string type, Doc doc) => Tell(type, doc, Rendering.Render(this, doc), null);
 
     /// <summary>Tells of a change, with the old values of what changed; silent when nothing did.</summary>
     public void EmitUpdated(string type, Doc doc)
@@ -95,16 +109,18 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
     /// <summary>Tells of something that is no object of the API, such as an upcoming invoice.</summary>
     public void EmitLoose(string type, JsonObject snapshot, string? customer) => Events.Add(this, type, snapshot, null, request, customer);
 
+    JsonObject? IObjects.Hidden(string id) => Find(id)?.Hidden.Json;
+
     JsonObject? IObjects.Body(string id) => Find(id)?.Json;
 
     string? IObjects.Kind(string id) => Find(id)?.Kind;
 
-    IEnumerable<string> IObjects.Children(string parent, string kind) => Children(parent, kind).Select(d => d.Id);
+    IEnumerable<string> IObjects.Children(string parent, string kind) => (Find(parent)?.Kind == "customer" ? OfCustomer(parent, kind) : Children(parent, kind)).Select(d => d.Id);
 
-    private void Tell(string type, Doc doc, JsonObject snapshot, JsonObject? previous)
+    private IReadOnlyList<string> Tell(string type, Doc doc, JsonObject snapshot, JsonObject? previous)
     {
         doc.Told = (JsonObject)snapshot.DeepClone();
-        Events.Add(this, type, snapshot, previous, request, doc.Kind == "customer" ? doc.Id : doc.Customer);
+        return Events.Add(this, type, snapshot, previous, request, doc.Kind == "customer" ? doc.Id : doc.Customer);
     }
 
     private Doc Track(Record record)
@@ -133,6 +149,8 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
         foreach (var (name, value) in now)
         {
             var old = before[name];
+            // Links of invoices are made anew all the time.
+            if (name is "hosted_invoice_url" or "invoice_pdf" && old is not null) continue;
             if (JsonNode.DeepEquals(old, value)) continue;
             if (old is JsonObject oldMembers && value is JsonObject newMembers && name != "metadata" && !oldMembers.ContainsKey("object")) previous[name] = Differences(oldMembers, newMembers);
             else previous[name] = old?.DeepClone();
