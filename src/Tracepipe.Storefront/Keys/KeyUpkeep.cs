@@ -4,13 +4,13 @@ using Tracepipe.Storefront.Platform;
 namespace Tracepipe.Storefront.Keys;
 
 /// <summary>Once a minute, lets go of what nobody needs any more: keys not used for ten minutes, full buckets, old change numbers, old hours.</summary>
-internal sealed partial class KeyUpkeep(Database database, KeyCache cache, RequestAllowances allowances, TimeProvider clock, ILogger<KeyUpkeep> log) : BackgroundService
+internal sealed partial class KeyUpkeep(Database database, KeyCache cache, RequestLimiter limiter, TimeProvider clock, ILogger<KeyUpkeep> log) : BackgroundService
 {
     /// <summary>Does it once.</summary>
     public async Task SweepAsync(CancellationToken cancel)
     {
         cache.Sweep();
-        allowances.Sweep();
+        limiter.Sweep();
         await database.WorkReadAsync(q =>
         {
             q.Execute($"delete from key_changes where at < clock_timestamp() - interval '1 hour'"); // a node that was deaf for five seconds forgets everything anyway

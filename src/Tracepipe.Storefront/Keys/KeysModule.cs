@@ -20,7 +20,7 @@ internal static class KeysModule
             .ValidateOnStart();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<KeyCache>();
-        services.AddSingleton<RequestAllowances>();
+        services.AddSingleton<RequestLimiter>();
         services.AddSingleton<Suites>(() => []);
         services.AddSingleton<LimitsOf>(s =>
         {

@@ -92,7 +92,7 @@ public sealed class RequestLimitTests(RequestLimitTests.Limited app) : IClassFix
         var steps = Gen.Choose(0, 4000).ListOf(200);
         Prop.ForAll(Gen.Choose(1, 50).ToArbitrary(), steps.ToArbitrary(), (size, waits) =>
         {
-            var bucket = new Allowance();
+            var bucket = new TokenBucket();
             var (now, taken) = (1_000_000L, new List<long>());
             foreach (var wait in waits)
             {
@@ -108,7 +108,7 @@ public sealed class RequestLimitTests(RequestLimitTests.Limited app) : IClassFix
         // A bucket with the same history lets one through at that instant and not before: Retry-After is exact.
         static bool IsGiven(List<long> taken, int size, long at)
         {
-            var bucket = new Allowance();
+            var bucket = new TokenBucket();
             foreach (var t in taken) bucket.Take(t, size, window, out _, out _);
             return bucket.Take(at, size, window, out _, out _) == 0;
         }
@@ -117,7 +117,7 @@ public sealed class RequestLimitTests(RequestLimitTests.Limited app) : IClassFix
     [Fact]
     public async Task A_bucket_taken_from_many_threads_gives_exactly_its_size()
     {
-        var bucket = new Allowance();
+        var bucket = new TokenBucket();
         var given = 0;
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
         {

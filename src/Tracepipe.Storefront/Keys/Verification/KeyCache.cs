@@ -9,7 +9,7 @@ namespace Tracepipe.Storefront.Keys;
 /// The keys that this node has seen, by hash. A known key costs no database; an unknown one costs a question, and its absence is believed for a second.
 /// What is here counts only while <see cref="KeyChanges"/> keeps hearing from the database.
 /// </summary>
-internal sealed class KeyCache(Database database, KeyUseLog uses, RequestAllowances allowances, LimitsOf limitsOf, TimeProvider clock)
+internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter limiter, LimitsOf limitsOf, TimeProvider clock)
 {
     /// <summary>Silence of the database after which no entry is believed any more.</summary>
     public static readonly TimeSpan TrustFor = TimeSpan.FromSeconds(5);
@@ -124,7 +124,7 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestAllowan
             IsService = isService,
             Principal = VerifiedKey.PrincipalOf(found.Organization, found.Id, found.Maker, found.Permissions),
             Me = VerifiedKey.MeOf(found.Maker, found.MakerName, found.Organization, found.Slug, found.OrganizationName),
-            Allowances = allowances.Of(found.LogicalId, found.Organization, limits),
+            Buckets = limiter.Of(found.LogicalId, found.Organization, limits),
             Use = uses.Of(found.Organization, found.Id, found.LogicalId),
             SeenAt = clock.GetTimestamp(),
         };

@@ -8,7 +8,7 @@ namespace Tracepipe.Storefront.Keys;
 /// The door of <c>/v1</c>: checks the key, counts the request against its limits, checks the route's permission, and runs the route. Nothing that only pages
 /// need (cookies, antiforgery, components) is touched. On <c>/api</c> it checks and counts a key that is sent and leaves the rest to the usual way.
 /// </summary>
-internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestAllowances allowances, Idempotency idempotency, TimeProvider clock)
+internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestLimiter limiter, Idempotency idempotency, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<Endpoint, RouteRule> rules = new();
 
@@ -30,7 +30,7 @@ internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestAllow
         if (rule.IsPublic)
         {
             var refusal = SentKey.IsInAddress(context.Request) ? SentKey.InAddress : null;
-            refusal = allowances.TakeWithoutKey(response, context.Connection.RemoteIpAddress) ?? refusal;
+            refusal = limiter.TakeWithoutKey(response, context.Connection.RemoteIpAddress) ?? refusal;
             await (refusal?.WriteAsync(context) ?? endpoint!.RequestDelegate!(context));
             return;
         }
@@ -74,7 +74,7 @@ internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestAllow
             }
         }
         if (no is null) return (key, null);
-        var flood = allowances.TakeWithoutKey(context.Response, context.Connection.RemoteIpAddress);
+        var flood = limiter.TakeWithoutKey(context.Response, context.Connection.RemoteIpAddress);
         if (no.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
         return (null, no.Status == StatusCodes.Status503ServiceUnavailable ? no : flood ?? no); // nobody is too fast because our database is away
     }
@@ -82,7 +82,7 @@ internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestAllow
     private Problem? Admit(HttpResponse response, VerifiedKey key, RequestKind kind)
     {
         Volatile.Write(ref key.SeenAt, clock.GetTimestamp());
-        if (allowances.Take(response, key.Allowances, kind) is { } tooMany) return tooMany;
+        if (limiter.Take(response, key.Buckets, kind) is { } tooMany) return tooMany;
         key.Use.Count(clock.GetUtcNow());
         return null;
     }

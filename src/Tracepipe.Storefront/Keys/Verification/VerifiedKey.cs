@@ -39,7 +39,7 @@ internal sealed class VerifiedKey
     public required ReadOnlyMemory<byte> Me { get; init; }
 
     /// <summary>What is left of its request limits.</summary>
-    public required KeyAllowances Allowances { get; init; }
+    public required KeyBuckets Buckets { get; init; }
 
     /// <summary>Where its requests are counted.</summary>
     public required KeyUse Use { get; init; }

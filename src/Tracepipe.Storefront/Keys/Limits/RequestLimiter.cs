@@ -6,45 +6,45 @@ using Tracepipe.Storefront.Platform;
 namespace Tracepipe.Storefront.Keys;
 
 /// <summary>What a key and its organization have left, with the limits that were in force when the key was read.</summary>
-internal sealed class KeyAllowances(KeyLimits limits, Allowance[] key, Allowance[] organization)
+internal sealed class KeyBuckets(KeyLimits limits, TokenBucket[] key, TokenBucket[] organization)
 {
     public KeyLimits Limits { get; } = limits;
 
-    public Allowance Key(RequestKind kind) => key[(int)kind];
+    public TokenBucket Key(RequestKind kind) => key[(int)kind];
 
-    public Allowance Organization(RequestKind kind) => organization[(int)kind];
+    public TokenBucket Organization(RequestKind kind) => organization[(int)kind];
 }
 
 /// <summary>
 /// The request limits of this node, in memory, on the monotonic clock: a bucket per key, one of three times the size per organization, and one per network
 /// for requests without a good key. Writes the <c>X-RateLimit-…</c> headers of the API.
 /// </summary>
-internal sealed class RequestAllowances(TimeProvider clock)
+internal sealed class RequestLimiter(TimeProvider clock)
 {
     /// <summary>Refused requests per minute and network: far above what a program that lost its key makes, far below what guessing needs.</summary>
     private const int RefusedPerMinute = 3000;
     private const int OrganizationsShare = 3;
 
-    private readonly ConcurrentDictionary<(Guid Id, bool IsOrganization), Allowance[]> buckets = new();
-    private readonly ConcurrentDictionary<IPAddress, Allowance> networks = new();
+    private readonly ConcurrentDictionary<(Guid Id, bool IsOrganization), TokenBucket[]> buckets = new();
+    private readonly ConcurrentDictionary<IPAddress, TokenBucket> networks = new();
     private readonly long minute = clock.TimestampFrequency * 60;
     private Second second = new(0, "0");
 
     /// <summary>The buckets of a key; the same ones for every key of the same logical key and organization.</summary>
-    public KeyAllowances Of(Guid logicalKey, Guid organization, KeyLimits limits) => new(limits, Buckets(logicalKey, isOrganization: false), Buckets(organization, isOrganization: true));
+    public KeyBuckets Of(Guid logicalKey, Guid organization, KeyLimits limits) => new(limits, Buckets(logicalKey, isOrganization: false), Buckets(organization, isOrganization: true));
 
     /// <summary>Takes one request from the key and its organization and writes the headers.</summary>
     /// <returns>Null when it may go on.</returns>
-    public Problem? Take(HttpResponse response, KeyAllowances allowances, RequestKind kind)
+    public Problem? Take(HttpResponse response, KeyBuckets of, RequestKind kind)
     {
-        var limit = allowances.Limits.Of(kind);
+        var limit = of.Limits.Of(kind);
         if (limit < 0) return null;
         var now = clock.GetTimestamp();
-        var wait = allowances.Key(kind).Take(now, limit, minute, out var left, out var fullIn);
+        var wait = of.Key(kind).Take(now, limit, minute, out var left, out var fullIn);
         if (wait == 0)
         {
-            wait = allowances.Organization(kind).Take(now, limit * OrganizationsShare, minute, out var shared, out var sharedFullIn);
-            if (wait > 0) allowances.Key(kind).Return(limit, minute);
+            wait = of.Organization(kind).Take(now, limit * OrganizationsShare, minute, out var shared, out var sharedFullIn);
+            if (wait > 0) of.Key(kind).Return(limit, minute);
             if (shared < left) (left, fullIn) = (shared, sharedFullIn);
         }
         WriteHeaders(response, limit, left, fullIn);
@@ -55,7 +55,7 @@ internal sealed class RequestAllowances(TimeProvider clock)
     /// <returns>Null when it may be answered as usual.</returns>
     public Problem? TakeWithoutKey(HttpResponse response, IPAddress? address)
     {
-        var bucket = networks.GetOrAdd(Network(address ?? IPAddress.None), static _ => new Allowance());
+        var bucket = networks.GetOrAdd(Network(address ?? IPAddress.None), static _ => new TokenBucket());
         var wait = bucket.Take(clock.GetTimestamp(), RefusedPerMinute, minute, out var left, out var fullIn);
         WriteHeaders(response, RefusedPerMinute, left, fullIn);
         return wait == 0 ? null : TooMany(wait, "Too many requests without a valid API key came from this network.");
@@ -88,7 +88,7 @@ internal sealed class RequestAllowances(TimeProvider clock)
         headers["X-RateLimit-Reset"] = last.Text;
     }
 
-    private Allowance[] Buckets(Guid id, bool isOrganization) => buckets.GetOrAdd((id, isOrganization), static _ => [new Allowance(), new Allowance(), new Allowance()]);
+    private TokenBucket[] Buckets(Guid id, bool isOrganization) => buckets.GetOrAdd((id, isOrganization), static _ => [new TokenBucket(), new TokenBucket(), new TokenBucket()]);
 
     // One household has one IPv6 /64.
     private static IPAddress Network(IPAddress address)

@@ -4,7 +4,7 @@ namespace Tracepipe.Storefront.Keys;
 /// A token bucket in one word: the instant at which it will be full again. Taking a token moves that instant by the time one token takes to come back;
 /// when it lies further ahead than the whole bucket, there is none left. No lock, no timer, and a bucket that nobody touches fills by itself.
 /// </summary>
-internal sealed class Allowance
+internal sealed class TokenBucket
 {
     private long fullAt;
 
