@@ -1,5 +1,6 @@
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Billing;
 
@@ -14,6 +15,7 @@ internal static class BillingModule
         var services = builder.Services;
         services.AddAntiforgery();
         services.AddSingleton<StripeConnection>();
+        services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<StripeConnection>() is { IsConfigured: true, IsLive: false });
         services.AddSingleton<FaultPoints>();
 
         services.AddSingleton<StripeOperations>();

@@ -41,7 +41,7 @@ public sealed class FlashTests(TestApp app) : IClassFixture<TestApp>
         var (name, value) = Cookie("Everything is fine");
         browser.Cookies.Add(app.Address, new Cookie(name, value[..^6] + (value.EndsWith("AAAAAA", StringComparison.Ordinal) ? "BBBBBB" : "AAAAAA")));
         Assert.Null((await browser.PageAsync("/")).QuerySelector("#toaster .toast"));
-        browser.Cookies.Add(app.Address, new Cookie(name, "{\"Tone\":0,\"Text\":\"Send_your_password\"}"));
+        browser.Cookies.Add(app.Address, new Cookie(name, Uri.EscapeDataString("{\"Tone\":0,\"Text\":\"Send your password\"}")));
         Assert.Null((await browser.PageAsync("/")).QuerySelector("#toaster .toast"));
     }
 
