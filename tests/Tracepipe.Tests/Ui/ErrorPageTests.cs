@@ -28,13 +28,13 @@ public sealed class ErrorPageTests(TestApp app) : IClassFixture<TestApp>
     }
 
     [Theory]
-    [InlineData("/v1/no-such-thing", "application/json")]
-    [InlineData("/api/no-such-thing", "application/problem+json")]
-    public async Task Programs_get_their_own_kind_of_error(string path, string type)
+    [InlineData("/v1/users/me", HttpStatusCode.Unauthorized, "application/json")]
+    [InlineData("/api/no-such-thing", HttpStatusCode.NotFound, "application/problem+json")]
+    public async Task Programs_get_their_own_kind_of_error(string path, HttpStatusCode status, string type)
     {
         using var browser = app.NewBrowser();
         var answer = await browser.GetAsync(path);
-        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal(status, answer.StatusCode);
         Assert.Equal(type, answer.Content.Headers.ContentType!.MediaType);
     }
 

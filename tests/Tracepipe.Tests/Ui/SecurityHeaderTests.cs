@@ -19,7 +19,8 @@ public sealed class SecurityHeaderTests(TestApp app) : IClassFixture<TestApp>
         { "/assets/no-such-file.css", HttpStatusCode.NotFound },
         { "/favicon.ico", HttpStatusCode.OK },
         { "/health/live", HttpStatusCode.OK },
-        { "/v1/no-such-thing", HttpStatusCode.NotFound },
+        { "/v1/users/me", HttpStatusCode.Unauthorized },
+        { "/api/no-such-thing", HttpStatusCode.NotFound },
         { "/o/somebody/dashboard", HttpStatusCode.Found },
     };
 
