@@ -1,3 +1,4 @@
+using Tracepipe.Storefront.Billing.Pages;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
@@ -13,7 +14,6 @@ internal static class BillingModule
     public static WebApplicationBuilder AddBilling(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddAntiforgery();
         services.AddSingleton<StripeConnection>();
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<StripeConnection>() is { IsConfigured: true, IsLive: false });
         services.AddSingleton<FaultPoints>();
@@ -35,6 +35,10 @@ internal static class BillingModule
         services.AddSingleton<Inbox>();
         services.AddHostedService<InboxWorker>();
 
+        services.AddSingleton(new NavItem(NavSection.Billing, "Payment methods", "/settings/billing/payment-methods", Lucide.CreditCard, 20, Permissions.BillingRead));
+        services.AddSingleton<SandboxSign>();
+        services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
+        services.AddHostedService(s => s.GetRequiredService<SandboxSign>());
         services.AddAfter<OrganizationMade>((made, transaction, provider, cancel) => provider.GetRequiredService<BillingAccounts>().OpenAsync(made, transaction, cancel));
         return builder;
     }
@@ -43,6 +47,7 @@ internal static class BillingModule
     {
         app.MapStripeWebhook();
         app.MapBillingApi();
+        app.MapCardForms();
         return app;
     }
 

@@ -11,6 +11,9 @@ internal sealed record CardSetup(string Id, string ClientSecret);
 /// <summary>How far a browser came with saving a card.</summary>
 internal enum SetupProgress { Saved, StillChecking, NotFinished }
 
+/// <param name="Reason">The bank's sentence, when it refused.</param>
+internal sealed record CardSetupState(SetupProgress Progress, string? Reason = null);
+
 /// <summary>
 /// The payment methods of an organization: list, add, choose, remove. Reading asks our own list only; changing asks Stripe and then shows what Stripe has.
 /// </summary>
@@ -44,7 +47,7 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
     }
 
     /// <summary>The browser says that it is done, or has come back from the bank: asks Stripe, never the browser, and shows what Stripe has.</summary>
-    public async Task<Tried<SetupProgress>> FinishAsync(Guid organization, string setupIntent, Actor by, CancellationToken cancel)
+    public async Task<Tried<CardSetupState>> FinishAsync(Guid organization, string setupIntent, Actor by, CancellationToken cancel)
     {
         if (!stripe.IsConfigured) return BillingProblems.NotConfigured;
         if (!StripeId().IsMatch(setupIntent)) return Problem.NotFound("Card setup");
@@ -53,10 +56,10 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
             var intent = await stripe.Client.SetupIntents.GetAsync(setupIntent, options: Patience.OfPerson.Read, cancel: cancel);
             var customer = await CustomerOfAsync(organization, cancel);
             if (customer is null || !string.Equals(intent.Customer?.Id, customer, StringComparison.Ordinal)) return Problem.NotFound("Card setup");
-            if (intent.Status is SetupIntentStatus.Processing) return SetupProgress.StillChecking;
-            if (intent.Status is not SetupIntentStatus.Succeeded) return SetupProgress.NotFinished;
+            if (intent.Status is SetupIntentStatus.Processing) return new CardSetupState(SetupProgress.StillChecking);
+            if (intent.Status is not SetupIntentStatus.Succeeded) return new CardSetupState(SetupProgress.NotFinished, intent.LastSetupError is { Type: StripeErrorTypes.CardError } error ? error.Message : null);
             await projection.SyncAsync(organization, by, Patience.OfPerson, cancel);
-            return SetupProgress.Saved;
+            return new CardSetupState(SetupProgress.Saved);
         }
         catch (StripeException failure)
         {

@@ -1,0 +1,67 @@
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Ui;
+using Tracepipe.Stripe;
+
+namespace Tracepipe.Storefront.Billing.Pages;
+
+/// <summary>What the forms of the page Payment methods post to, and where the browser comes back from Stripe. Each leads to the page, which says what happened.</summary>
+internal static class CardForms
+{
+    public static void MapCardForms(this IEndpointRouteBuilder routes)
+    {
+        const string page = "/o/{org}/settings/billing/payment-methods";
+        routes.MapPost(page + "/{id}/default", MakeDefaultAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        routes.MapPost(page + "/{id}/remove", RemoveAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        routes.MapGet(page + "/return", ReturnAsync).RequireAuthorization(Permissions.BillingWrite).ExcludeFromDescription();
+    }
+
+    private static async Task<IResult> MakeDefaultAsync(string org, string id, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel)
+    {
+        var chosen = await methods.MakeDefaultAsync(caller.OrganizationId, id, Actor.Of(caller), cancel);
+        return Back(http, org, chosen.Problem, () => $"{chosen.Value!.Spoken} is the default now.");
+    }
+
+    private static async Task<IResult> RemoveAsync(string org, string id, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel) =>
+        Back(http, org, await methods.RemoveAsync(caller.OrganizationId, id, Actor.Of(caller), cancel), () => "Card removed.");
+
+    // The query is a hint only: what became of the card is asked of Stripe, and whose it is, too.
+    private static async Task<IResult> ReturnAsync(string org, string? setup_intent, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel)
+    {
+        var finished = await methods.FinishAsync(caller.OrganizationId, setup_intent ?? "", Actor.Of(caller), cancel);
+        if (finished.Problem is { Status: 502 })
+        {
+            Flash.Set(http, Tone.Warning, "Stripe cannot be reached right now. If the card was saved, it appears here as soon as Stripe answers.");
+            return Back(http, org);
+        }
+        if (!finished.IsDone) return Refused(http, org, finished.Problem);
+        var (tone, text) = finished.Value.Progress switch
+        {
+            SetupProgress.Saved => (Tone.Success, "Card saved."),
+            SetupProgress.StillChecking => (Tone.Info, "Your bank is still checking the card. It appears here when that is done."),
+            _ => (Tone.Danger, $"The card was not saved: {finished.Value.Reason ?? "it was not confirmed."} Try again, or use another card."),
+        };
+        Flash.Set(http, tone, text);
+        return Back(http, org);
+    }
+
+    private static IResult Back(HttpContext http, string org, Problem? problem, Func<string> done)
+    {
+        if (problem is not null) return Refused(http, org, problem);
+        Flash.Set(http, Tone.Success, done());
+        return Back(http, org);
+    }
+
+    private static IResult Refused(HttpContext http, string org, Problem problem)
+    {
+        if (problem.Status == StatusCodes.Status404NotFound) return TypedResults.NotFound();
+        Flash.Set(http, Tone.Danger, problem.Message);
+        return Back(http, org);
+    }
+
+    private static IResult Back(HttpContext http, string org)
+    {
+        http.Response.Headers.Location = $"/o/{Uri.EscapeDataString(org)}/settings/billing/payment-methods";
+        return TypedResults.StatusCode(StatusCodes.Status303SeeOther);
+    }
+}
