@@ -35,8 +35,8 @@ internal sealed partial record Wrk(double PerSecond, double P50, double P99, lon
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
         if (process.ExitCode != 0) throw new BenchmarkException($"wrk failed at {url}: {output}");
         if (output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal)) throw new BenchmarkException($"Not every answer of {url} was good:\n{output}");
-        var requests = long.Parse(Requested().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
-        return new Wrk(double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture), Milliseconds(output, "50%"), Milliseconds(output, "99%"), requests, (double)allocated / requests);
+        var requests = long.Parse(Requested().Match(output).Groups["number"].Value, CultureInfo.InvariantCulture);
+        return new Wrk(double.Parse(Rate().Match(output).Groups["number"].Value, CultureInfo.InvariantCulture), Milliseconds(output, "50%"), Milliseconds(output, "99%"), requests, (double)allocated / requests);
     }
 
     private static Process Start(ProcessStartInfo start)
@@ -53,14 +53,14 @@ internal sealed partial record Wrk(double PerSecond, double P50, double P99, lon
 
     private static double Milliseconds(string output, string percentile)
     {
-        var match = Regex.Match(output, Regex.Escape(percentile) + @"\s+([\d.]+)(us|ms|s)", RegexOptions.None, TimeSpan.FromSeconds(1));
-        var value = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
-        return match.Groups[2].Value switch { "us" => value / 1000, "ms" => value, _ => value * 1000 };
+        var match = Regex.Match(output, Regex.Escape(percentile) + @"\s+(?<number>[\d.]+)(?<unit>us|ms|s)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        var value = double.Parse(match.Groups["number"].Value, CultureInfo.InvariantCulture);
+        return match.Groups["unit"].Value switch { "us" => value / 1000, "ms" => value, _ => value * 1000 };
     }
 
-    [GeneratedRegex(@"Requests/sec:\s+([\d.]+)", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"Requests/sec:\s+(?<number>[\d.]+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Rate();
 
-    [GeneratedRegex(@"(\d+) requests in", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"(?<number>\d+) requests in", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Requested();
 }

@@ -1,7 +1,6 @@
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
-using Tracepipe.Stripe;
 
 namespace Tracepipe.Storefront.Billing.Pages;
 
