@@ -50,6 +50,10 @@ internal static class SandboxApi
         {
             ["data"] = new JsonArray([.. work.All(Deliveries.Pending).Concat(work.All(Deliveries.Finished)).Select(Show)]),
         })));
+        sandbox.MapGet("/meter-errors", For((account, _) => account.Read(work => new JsonObject
+        {
+            ["data"] = new JsonArray([.. work.All(Usage.Error).Select(e => e.Hidden.Json.DeepClone())]),
+        })));
         sandbox.MapPost("/events/{id}/resend", (HttpContext http, string id) => AnswerAsync(http, (account, body) => account.Write(null, work =>
         {
             var told = work.Get("event", id, "id");

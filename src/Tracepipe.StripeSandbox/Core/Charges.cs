@@ -99,6 +99,7 @@ internal static class Disputes
         var dispute = work.New(Kind, work.NewId("du_"), charge.Id);
         var now = Clocks.Now(work, charge.Customer);
         dispute.Set("created", now.ToUnixTimeSeconds());
+        dispute.Set("balance_transactions", new JsonArray());
         dispute.Set("amount", charge.Long("amount"));
         dispute["charge"] = charge.Id;
         dispute["currency"] = charge["currency"];

@@ -81,7 +81,7 @@ internal static class Discounts
             line.Set("discount_amounts", off[line.Id]);
             // Unused time is given back from what was really asked for.
             if (work.Find(Subscriptions.Item, line["parent.subscription_item_details.subscription_item"]) is { } item && line.Long("amount") > 0 && !line.Flag("parent.subscription_item_details.proration"))
-                item.Hidden["paid_share"] = Pricing.Text(1 - (off[line.Id].Sum(o => o!["amount"]!.GetValue<decimal>()) / line.Long("amount")));
+                item.Hidden["paid_share"] = Pricing.Text(1 - ((decimal)off[line.Id].Sum(o => o!["amount"]!.GetValue<long>()) / line.Long("amount")));
         }
         invoice.Set("total_discount_amounts", totals);
         return totals.Sum(t => t!["amount"]!.GetValue<long>());
