@@ -1,5 +1,7 @@
 using Npgsql;
 using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
@@ -58,9 +60,36 @@ internal static class BillingStatuses
     };
 }
 
-/// <summary>Opens the billing account that every organization has from its first moment; reading never makes one.</summary>
-internal sealed class BillingAccounts(StripeCustomers customers, Catalogs catalogs)
+/// <summary>An account with what an organization has used and may still use for nothing.</summary>
+/// <param name="FreeWorkflows">What is left of the free allowance of this calendar month.</param>
+/// <param name="FreeUntil">When it begins anew: the 1st, 00:00 UTC.</param>
+/// <param name="WorkflowsCompleted">Since the beginning.</param>
+internal sealed record BillingOverview(BillingAccount Account, bool HasPaymentMethod, long FreeWorkflows, DateTimeOffset FreeUntil, long WorkflowsCompleted);
+
+/// <summary>Opens the billing account that every organization has from its first moment, and reads it; reading never makes one.</summary>
+internal sealed class BillingAccounts(Database database, StripeCustomers customers, Catalogs catalogs, TimeProvider clock)
 {
+    public async Task<BillingOverview> OverviewAsync(Guid organization, Guid? person, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        var month = Period.CalendarMonth(now);
+        Answer<BillingAccount?>? account = null;
+        Answer<bool>? hasMethod = null;
+        Answer<IReadOnlyList<QuotaUse>>? quotas = null;
+        Answer<long>? completed = null;
+        await database.ReadAsync(organization, person, q =>
+        {
+            account = q.First(BillingAccount.Select(organization), BillingAccount.Read);
+            hasMethod = q.First($"select true from payment_methods where organization_id = {organization} and detached_at is null limit 1", r => r.GetBoolean(0));
+            quotas = Quotas.AskRecent(q, organization, now);
+            completed = UsageRecords.AskCompleted(q, organization, "workflow");
+        }, cancel);
+        var free = quotas!.Value.FirstOrDefault(u => u is { Pocket: "free", Meter: "workflow" } && u.PeriodStart == month.Start);
+        var left = catalogs.Current.Prices.Tier("free").Limits.Workflows - (free is null ? 0 : (long)(free.Used + free.Held));
+        return new BillingOverview(account!.Value ?? throw new InvalidOperationException($"Organization {organization} was made without a billing account."),
+            hasMethod!.Value, Math.Max(0, left), month.End, completed!.Value);
+    }
+
     /// <summary>In the transaction that makes the organization: the account, and the wish for a customer at Stripe.</summary>
     public async Task OpenAsync(OrganizationMade made, Transaction transaction, CancellationToken cancel)
     {

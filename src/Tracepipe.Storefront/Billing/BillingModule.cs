@@ -1,4 +1,5 @@
 using Tracepipe.Storefront.Billing.Pages;
+using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
@@ -40,6 +41,7 @@ internal static class BillingModule
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
         services.AddHostedService(s => s.GetRequiredService<SandboxSign>());
         services.AddAfter<OrganizationMade>((made, transaction, provider, cancel) => provider.GetRequiredService<BillingAccounts>().OpenAsync(made, transaction, cancel));
+        services.AddAfter<KeyWanted>(CardBeforeKey.CheckAsync);
         return builder;
     }
 

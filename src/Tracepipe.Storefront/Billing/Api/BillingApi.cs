@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
@@ -16,8 +15,8 @@ internal static class BillingApi
         var account = billing.MapGroup("/account/{organization_id}");
         account.MapGet("", AccountAsync).RequireAuthorization(Permissions.BillingRead);
         account.MapGet("/payment-methods", ListAsync).RequireAuthorization(Permissions.BillingRead);
-        account.MapPost("/payment-method", AttachAsync).RequireAuthorization(Permissions.BillingWrite);
-        account.MapPost("/setup-intent", SetUpAsync).RequireAuthorization(Permissions.BillingWrite);
+        account.MapPost("/payment-method", AttachAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
+        account.MapPost("/setup-intent", SetUpAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
         account.MapPut("/payment-methods/{payment_method_id}/default", MakeDefaultAsync).RequireAuthorization(Permissions.BillingWrite);
         account.MapDelete("/payment-methods/{payment_method_id}", RemoveAsync).RequireAuthorization(Permissions.BillingWrite);
     }
@@ -26,14 +25,11 @@ internal static class BillingApi
     internal static Ok<StripeConfigResponse> Config(StripeConnection stripe) => TypedResults.Ok(new StripeConfigResponse(stripe.PublishableKey, stripe.IsConfigured));
 
     /// <summary>The billing account of an organization.</summary>
-    internal static async Task<Ok<BillingAccountResponse>> AccountAsync(Caller caller, PaymentMethods methods, Catalogs catalogs, TimeProvider clock, CancellationToken cancel)
+    internal static async Task<Ok<BillingAccountResponse>> AccountAsync(Caller caller, BillingAccounts accounts, CancellationToken cancel)
     {
-        var (account, cards) = await methods.ListAsync(caller.OrganizationId, caller.PersonId, cancel);
-        var now = clock.GetUtcNow();
-        var nextMonth = new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1);
-        return TypedResults.Ok(new BillingAccountResponse(account.Id.ToString(), account.OrganizationId.ToString(), account.StripeCustomerId, cards.Count > 0, account.Status.Stored(),
-            catalogs.Current.Prices.Tier("free").Limits.Workflows, nextMonth, Money.Zero.Amount, account.AutoBilling, account.BillingEmail, account.IsTaxExempt, TotalWorkflowsCompleted: 0,
-            Money.Zero.Amount, account.CreatedAt, account.UpdatedAt));
+        var (account, hasMethod, free, until, completed) = await accounts.OverviewAsync(caller.OrganizationId, caller.PersonId, cancel);
+        return TypedResults.Ok(new BillingAccountResponse(account.Id.ToString(), account.OrganizationId.ToString(), account.StripeCustomerId, hasMethod, account.Status.Stored(), free, until,
+            CreditBalance: Money.Zero.Amount, account.AutoBilling, account.BillingEmail, account.IsTaxExempt, completed, TotalAmountSpent: Money.Zero.Amount, account.CreatedAt, account.UpdatedAt));
     }
 
     /// <summary>All payment methods: the default first, then the newest.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace Tracepipe.Storefront.Billing;
 
 // The shapes of the billing guide, member by member. Requests are public because validation skips internal types.
@@ -19,7 +17,7 @@ internal sealed record BillingAccountResponse(string Id, string OrganizationId, 
 /// <param name="Id">Stripe's id, <c>pm_…</c>.</param>
 /// <param name="Type">card, link, …</param>
 /// <param name="CardBrand">Null when it is no card.</param>
-internal sealed record PaymentMethodResponse(string Id, string Type, string? CardBrand, [property: JsonPropertyName("card_last4")] string? CardLast4, bool IsDefault)
+internal sealed record PaymentMethodResponse(string Id, string Type, string? CardBrand, string? CardLast4, bool IsDefault)
 {
     public static PaymentMethodResponse Of(CardOnFile card) => new(card.Id, card.Type, card.Brand, card.Last4, card.IsDefault);
 }
