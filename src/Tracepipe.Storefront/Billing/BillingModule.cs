@@ -16,7 +16,6 @@ internal static class BillingModule
     {
         var services = builder.Services;
         services.AddSingleton<StripeConnection>();
-        services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<StripeConnection>() is { IsConfigured: true, IsLive: false });
         services.AddSingleton<FaultPoints>();
 
         services.AddSingleton<StripeOperations>();
