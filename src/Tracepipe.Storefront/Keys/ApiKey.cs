@@ -6,12 +6,12 @@ namespace Tracepipe.Storefront.Keys;
 /// <summary>A key as its owners see it. The key itself is nowhere: only its hash is kept.</summary>
 /// <param name="Prefix">Its beginning, <c>tp_live_a1b2</c>.</param>
 /// <param name="Last4">Its end.</param>
-/// <param name="Permissions">What it may do: names of <see cref="Organizations.Permissions.OfKeys"/>.</param>
+/// <param name="Permissions">What it may do: such as <c>keys:read</c>.</param>
 /// <param name="Suites">The suites it may touch; null is all of them.</param>
 /// <param name="CreatedBy">The name of its maker; null when he has left.</param>
 /// <param name="LastUsedAt">Written behind: up to a few seconds old.</param>
 /// <param name="RequestsIn24Hours">By whole hours, of the logical key.</param>
-internal sealed record ApiKey(
+public sealed record ApiKey(
     Guid Id,
     string Name,
     string Prefix,
@@ -65,7 +65,7 @@ internal sealed record KeyWish(Guid? Id, string? Name, DateTimeOffset? ExpiresAt
 
 /// <summary>A key that has just been made: the only moment in which its secret exists.</summary>
 /// <param name="Secret">The whole key. Shown once, kept nowhere.</param>
-internal sealed record NewKey(ApiKey Key, string Secret);
+public sealed record NewKey(ApiKey Key, string Secret);
 
 /// <summary>Something that the catalogue sells work on, which a key can be limited to.</summary>
 internal sealed record Suite(string Id, string Name);

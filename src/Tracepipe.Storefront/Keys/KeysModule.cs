@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.Extensions.Options;
 using Tracepipe.Storefront.Accounts.Sessions;
 using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Keys;
 
@@ -30,6 +31,8 @@ internal static class KeysModule
         services.AddSingleton<KeyUseLog>().AddHostedService(s => s.GetRequiredService<KeyUseLog>());
         services.AddSingleton<KeyChanges>().AddHostedService(s => s.GetRequiredService<KeyChanges>());
         services.AddHostedService<KeyUpkeep>();
+        services.AddSingleton<KeyTickets>();
+        services.AddSingleton(new NavItem(NavSection.Main, "API keys", "/keys", Lucide.KeyRound, 10, Permissions.KeysRead));
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyScheme>(KeyClaims.Scheme, displayName: null, configureOptions: null);
         // Where a person's cookie and a key are both welcome (/api/billing), a key that the door has let in decides.
         services.Configure<CookieAuthenticationOptions>(SessionCookie.Scheme, cookie => cookie.ForwardDefaultSelector = context => context.Features.Get<VerifiedKey>() is null ? null : KeyClaims.Scheme);

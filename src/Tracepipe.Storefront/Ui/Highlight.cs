@@ -32,6 +32,7 @@ internal static partial class Highlight
     private static Regex Rules(string language) => language switch
     {
         "curl" or "Shell" => Shell(),
+        ".env" => Variables(),
         "Python" => Python(),
         "JavaScript" => JavaScript(),
         "C#" => CSharp(),
@@ -40,6 +41,9 @@ internal static partial class Highlight
 
     [GeneratedRegex("""(?<c>(?<=^|\s)\#.*)|(?<s>"[^"\n]*"|'[^'\n]*')|(?<k>(?<=^|\n)(?:curl|export|dotnet)\b)""", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Shell();
+
+    [GeneratedRegex("""(?<k>(?<=^|\n)\w+(?==))|(?<s>(?<==)[^\n]+)""", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Variables();
 
     [GeneratedRegex("""(?<c>\#.*)|(?<s>f?"[^"\n]*")|(?<k>\b(?:import|from|with|as|if|not|raise|for|in|def|return)\b)|(?<n>\b\d+\b)""", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Python();

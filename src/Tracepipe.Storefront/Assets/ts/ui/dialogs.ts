@@ -37,5 +37,8 @@ if (!("closedBy" in HTMLDialogElement.prototype)) {
 // The dialog that says a secret once closes by its own button only.
 mount<HTMLDialogElement>("dialog[closedby=none]", (dialog) => dialog.addEventListener("cancel", (event) => event.preventDefault()));
 
-// A form that came back with errors stands in its dialog again.
-mount<HTMLDialogElement>("dialog[data-open-on-load]", (dialog) => dialog.showModal());
+// A form that came back with errors stands in its dialog again. Without script such a dialog is simply open; with it, it becomes modal.
+mount<HTMLDialogElement>("dialog[data-open-on-load]", (dialog) => {
+  dialog.close();
+  dialog.showModal();
+});
