@@ -69,7 +69,7 @@ internal static class AccountsModule
         app.UseAuthentication();
         app.UseMiddleware<CrossSite>();
         app.UseAuthorization();
-        app.UseAntiforgery();
+        app.UseCheckedForms();
         app.MapDevices();
         return app;
     }

@@ -2,15 +2,23 @@ using Microsoft.AspNetCore.Antiforgery;
 
 namespace Tracepipe.Storefront.Platform;
 
-/// <summary>Routes that are not pages but take a form's post: they check the page's antiforgery token like pages do.</summary>
+/// <summary>Every form carries the token of the page it stood on; a post without it never reaches its page or route.</summary>
 internal static class AntiforgeryRoutes
 {
-    public static RouteHandlerBuilder RequireAntiforgery(this RouteHandlerBuilder route)
+    /// <summary>Checks the tokens, and answers a wrong one with status 400 and no body, which becomes a page with words.</summary>
+    public static void UseCheckedForms(this WebApplication app)
     {
-        route.WithMetadata(new Required());
-        return route.AddEndpointFilter(async (context, next) =>
-            context.HttpContext.Features.Get<IAntiforgeryValidationFeature>() is { IsValid: true } ? await next(context) : TypedResults.StatusCode(StatusCodes.Status400BadRequest));
+        app.UseAntiforgery();
+        app.Use((context, next) =>
+        {
+            if (context.Features.Get<IAntiforgeryValidationFeature>() is not { IsValid: false }) return next(context);
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            return Task.CompletedTask;
+        });
     }
+
+    /// <summary>For routes that are not pages but take a form's post.</summary>
+    public static RouteHandlerBuilder RequireAntiforgery(this RouteHandlerBuilder route) => route.WithMetadata(new Required());
 
     private sealed class Required : IAntiforgeryMetadata
     {

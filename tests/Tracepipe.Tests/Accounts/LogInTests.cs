@@ -117,7 +117,7 @@ public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
         Assert.True(await person.Browser.IsInAsync());
     }
 
-    // Seen to fail when the try was counted only after it had been examined.
+    // Seen to fail when tries were counted by network only.
     [Fact]
     public async Task A_thousand_guesses_a_minute_from_many_addresses_examine_at_most_twenty_and_the_owner_gets_in()
     {

@@ -33,7 +33,7 @@ public sealed class PasswordResetTests(TestApp app) : IClassFixture<TestApp>
         Assert.Equal(HttpStatusCode.SeeOther, (await browser.LogInAsync(person.Email, NewPassword)).StatusCode);
     }
 
-    // Seen to fail when the link was deleted only after the password had been set.
+    // Seen to fail when nobody looked whether the link was still there to be deleted.
     [Fact]
     public async Task A_link_sets_one_password_even_when_it_is_posted_many_times_at_once()
     {
