@@ -10,7 +10,11 @@ if (production && !configuration.GetValue("Sandbox:IUnderstand", false))
 }
 
 var options = new SandboxOptions { StrictResponses = true };
-configuration.GetSection("Sandbox").Bind(options);
+var section = configuration.GetSection("Sandbox");
+// A configured list takes the place of the default one, it does not follow it.
+if (section.GetSection("Webhooks:RetrySchedule").Exists()) options.Webhooks.RetrySchedule = [];
+if (section.GetSection("Billing:RetryDays").Exists()) options.Billing.RetryDays = [];
+section.Bind(options);
 if (configuration["urls"] is { } urls) options.Urls = urls;
 using var log = LoggerFactory.Create(logging => logging.AddSimpleConsole(console => console.SingleLine = true).AddConfiguration(configuration.GetSection("Logging")));
 await using var server = await SandboxServer.StartAsync(options, TimeProvider.System, log);

@@ -14,21 +14,19 @@ namespace Tracepipe.StripeSandbox;
 public sealed class SandboxServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly Violations _violations;
 
     private SandboxServer(WebApplication app, Uri url)
     {
         _app = app;
         Url = url;
         Accounts = app.Services.GetRequiredService<Accounts>();
-        _violations = app.Services.GetRequiredService<Violations>();
     }
 
     /// <summary>Where it listens, without a trailing path.</summary>
     public Uri Url { get; }
 
     /// <summary>Answers that broke the published description (only with <see cref="SandboxOptions.StrictResponses"/>). Tests assert that there are none.</summary>
-    public IReadOnlyList<string> ContractViolations => _violations.All;
+    public IReadOnlyList<string> ContractViolations => Accounts.Violations.All;
 
     internal Accounts Accounts { get; }
 
@@ -64,7 +62,7 @@ public sealed class SandboxServer : IAsyncDisposable
         // Whoever starts the sandbox decides when it stops; signals are theirs.
         builder.Services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoLifetime>());
         builder.Services.AddSingleton(options).AddSingleton(time)
-            .AddSingleton<Accounts>().AddSingleton<Violations>().AddSingleton<Pipeline>()
+            .AddSingleton<Accounts>().AddSingleton<Pipeline>()
             .AddHostedService<DeliveryWorker>().AddHostedService<AgendaWorker>().AddHostedPages();
         var app = builder.Build();
         app.Map("/v1/{**path}", (HttpContext http, Pipeline pipeline) => http.Request.Method == HttpMethods.Options

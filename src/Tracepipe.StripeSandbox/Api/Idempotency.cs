@@ -31,7 +31,7 @@ internal static class Idempotency
 
     public static void Keep(UnitOfWork work, string key, string hash, Reply reply)
     {
-        foreach (var old in work.All(Kind).Where(k => k.Hidden.Long("until") <= work.NowUnix).ToList()) work.Delete(old);
+        foreach (var old in work.OldestFirst(Kind).TakeWhile(k => k.Hidden.Long("until") <= work.NowUnix).ToList()) work.Delete(old);
         var kept = work.New(Kind, Id(key));
         kept.Hidden["hash"] = hash;
         kept.Hidden.Set("status", reply.Status);

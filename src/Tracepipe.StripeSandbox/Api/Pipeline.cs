@@ -10,7 +10,7 @@ namespace Tracepipe.StripeSandbox.Api;
 /// A request on its way through <c>/v1</c>, in Stripe's order: request id, key, version, form, description,
 /// idempotency, handler, expansion, and the answer held against the description.
 /// </summary>
-internal sealed class Pipeline(Accounts accounts, Violations violations, ILogger<Pipeline> log)
+internal sealed class Pipeline(Accounts accounts, ILogger<Pipeline> log)
 {
     private const int LongestBody = 1 << 20;
     private static readonly ApiSpec Spec = ApiSpec.Dahlia;
@@ -99,7 +99,7 @@ internal sealed class Pipeline(Accounts accounts, Violations violations, ILogger
         var errors = Checker.Check(json.RootElement, schema);
         if (errors.Count == 0) return reply;
         var message = $"{operation.Name}: {string.Join("; ", errors)}";
-        violations.Add(message);
+        accounts.Violations.Add(message);
         log.Violated(message);
         work.Discard();
         return Reply.Error(500, "api_error", message);
@@ -152,23 +152,6 @@ internal sealed class Pipeline(Accounts accounts, Violations violations, ILogger
         if (reply.ShouldRetry is { } retry) response.Headers["Stripe-Should-Retry"] = retry ? "true" : "false";
         if (reply.RetryAfter is { } seconds) response.Headers.RetryAfter = seconds.ToString();
         await response.WriteAsync(reply.Body, http.RequestAborted);
-    }
-}
-
-/// <summary>Answers that the description does not allow; a test run with one has failed.</summary>
-internal sealed class Violations
-{
-    private readonly Lock _lock = new();
-    private readonly List<string> _all = [];
-
-    public void Add(string violation)
-    {
-        lock (_lock) _all.Add(violation);
-    }
-
-    public IReadOnlyList<string> All
-    {
-        get { lock (_lock) return [.. _all]; }
     }
 }
 

@@ -12,13 +12,13 @@ internal static class SandboxApi
     public static void MapSandbox(this IEndpointRouteBuilder routes)
     {
         var sandbox = routes.MapGroup("/_sandbox");
-        sandbox.MapGet("/health", (Accounts accounts, Violations violations) => Json(new JsonObject
+        sandbox.MapGet("/health", (Accounts accounts) => Json(new JsonObject
         {
             ["status"] = "ok",
             ["sandbox"] = true,
             ["now"] = accounts.Time.GetUtcNow().ToUnixTimeSeconds(),
             ["accounts"] = accounts.All.Count(),
-            ["violations"] = new JsonArray([.. violations.All.Select(v => (JsonNode)v)]),
+            ["violations"] = new JsonArray([.. accounts.Violations.All.Select(v => (JsonNode)v)]),
         }));
         sandbox.MapGet("/coverage", () => Json(Operations.Coverage()));
         sandbox.MapPost("/reset", For((account, _) =>
@@ -53,6 +53,10 @@ internal static class SandboxApi
         sandbox.MapGet("/meter-errors", For((account, _) => account.Read(work => new JsonObject
         {
             ["data"] = new JsonArray([.. work.All(Usage.Error).Select(e => e.Hidden.Json.DeepClone())]),
+        })));
+        sandbox.MapGet("/invoices/{id}/mail", (HttpContext http, string id) => AnswerAsync(http, (account, _) => account.Read(work => new JsonObject
+        {
+            ["data"] = new JsonArray([.. work.Children(work.Get(Invoices.Kind, id, "id").Id, "_mail").Select(m => m.Hidden.Json.DeepClone())]),
         })));
         sandbox.MapPost("/events/{id}/resend", (HttpContext http, string id) => AnswerAsync(http, (account, body) => account.Write(null, work =>
         {

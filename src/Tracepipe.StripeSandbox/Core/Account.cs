@@ -21,8 +21,8 @@ internal sealed class Account : IObjects
     private const string SettingsId = "account";
     private readonly Lock _writing = new();
     private readonly Dictionary<string, Record> _records = [];
-    private readonly Dictionary<string, SortedDictionary<long, Record>> _kinds = [];
-    private readonly Dictionary<(string Owner, string Kind), SortedDictionary<long, Record>> _owned = [];
+    private readonly Dictionary<string, RecordList> _kinds = [];
+    private readonly Dictionary<(string Owner, string Kind), RecordList> _owned = [];
     private readonly Dictionary<string, SortedSet<(long At, int Rank, long Sequence, string Id)>> _due = [];
     private readonly Accounts _all;
     private long _sequence;
@@ -39,6 +39,7 @@ internal sealed class Account : IObjects
     public string Key { get; }
     public string PublishableKey { get; }
     public Ids Ids => _all.Ids;
+    public Violations Violations => _all.Violations;
     public Chaos Chaos { get; }
     public FaultQueue Faults { get; }
     public SandboxOptions Options => _all.Options;
@@ -117,9 +118,11 @@ internal sealed class Account : IObjects
 
     internal Record? Committed(string id) => _records.GetValueOrDefault(id);
 
-    internal IEnumerable<Record> CommittedOfKind(string kind) => _kinds.TryGetValue(kind, out var all) ? all.Values.Reverse() : [];
+    internal IEnumerable<Record> CommittedOfKind(string kind) => _kinds.TryGetValue(kind, out var all) ? all.NewestFirst : [];
 
-    internal IEnumerable<Record> CommittedOf(string owner, string kind) => _owned.TryGetValue((owner, kind), out var owned) ? owned.Values : [];
+    internal IEnumerable<Record> OldestOfKind(string kind) => _kinds.TryGetValue(kind, out var all) ? all.OldestFirst : [];
+
+    internal IEnumerable<Record> CommittedOf(string owner, string kind) => _owned.TryGetValue((owner, kind), out var owned) ? owned.OldestFirst : [];
 
     /// <summary>What is due first on a clock, but for those that wait for something else.</summary>
     internal (long At, string Id)? NextDue(string clock, IReadOnlySet<string> except)
@@ -143,8 +146,8 @@ internal sealed class Account : IObjects
         {
             Forget(record.Id);
             _records[record.Id] = record;
-            Index(_kinds, record.Kind)[record.Sequence] = record;
-            foreach (var owner in Owners(record)) Index(_owned, (owner, record.Kind))[record.Sequence] = record;
+            Index(_kinds, record.Kind).Put(record);
+            foreach (var owner in Owners(record)) Index(_owned, (owner, record.Kind)).Put(record);
             if (DueOf(record) is { } due)
             {
                 if (!_due.TryGetValue(due.Clock, out var waiting)) _due[due.Clock] = waiting = [];
@@ -153,7 +156,7 @@ internal sealed class Account : IObjects
             _sequence = Math.Max(_sequence, record.Sequence);
         }
         HasDeliveries = _kinds.TryGetValue(Deliveries.Pending, out var pending) && pending.Count > 0;
-        HasAgenda = _due.Values.Any(d => d.Count > 0) || (_kinds.TryGetValue(Clocks.Kind, out var clocks) && clocks.Values.Any(c => c.Body["status"]!.GetValue<string>() == "advancing"));
+        HasAgenda = _due.Values.Any(d => d.Count > 0) || (_kinds.TryGetValue(Clocks.Kind, out var clocks) && clocks.OldestFirst.Any(c => c.Body["status"]!.GetValue<string>() == "advancing"));
     }
 
     internal IReadOnlyCollection<Record> Snapshot()
@@ -196,9 +199,9 @@ internal sealed class Account : IObjects
         if (record.Customer is { } customer && customer != record.Parent) yield return customer;
     }
 
-    private static SortedDictionary<long, Record> Index<TKey>(Dictionary<TKey, SortedDictionary<long, Record>> index, TKey key) where TKey : notnull
+    private static RecordList Index<TKey>(Dictionary<TKey, RecordList> index, TKey key) where TKey : notnull
     {
-        if (!index.TryGetValue(key, out var found)) index[key] = found = [];
+        if (!index.TryGetValue(key, out var found)) index[key] = found = new RecordList();
         return found;
     }
 }

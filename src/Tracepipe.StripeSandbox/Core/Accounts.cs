@@ -20,6 +20,7 @@ internal sealed class Accounts : IDisposable
     public SandboxOptions Options { get; }
     public TimeProvider Time { get; }
     public Ids Ids { get; }
+    public Violations Violations { get; } = new();
     public Journal? Journal { get; }
 
     /// <summary>The address of this server without a trailing slash; known once it listens.</summary>

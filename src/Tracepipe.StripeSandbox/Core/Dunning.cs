@@ -48,6 +48,8 @@ internal static class Dunning
 
     private static void Exhausted(UnitOfWork work, Doc subscription)
     {
+        // The last invoice of a canceled subscription changes nothing about it any more.
+        if (Subscriptions.IsOver(subscription)) return;
         switch (work.Account.Options.Billing.AfterRetries)
         {
             case "cancel":

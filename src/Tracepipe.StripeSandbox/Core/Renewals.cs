@@ -7,12 +7,17 @@ internal static class Renewals
     private static readonly TimeSpan UpcomingNotice = TimeSpan.FromDays(7);
 
     /// <summary>The next moment at which something happens.</summary>
-    public static void Plan(UnitOfWork work, Doc subscription) => Agenda.Set(work, subscription, subscription.Status switch
+    public static void Plan(UnitOfWork work, Doc subscription)
     {
-        "canceled" or "incomplete_expired" or "paused" => null,
-        "incomplete" => subscription.Long("created") + (long)Subscriptions.FirstPaymentWithin.TotalSeconds,
-        _ => Moments(work, subscription).Min(),
-    });
+        // "At period end" follows the period when a change moves it.
+        if (!Subscriptions.IsOver(subscription) && subscription.Flag("cancel_at_period_end")) subscription.Set("cancel_at", Subscriptions.PeriodEnd(work, subscription));
+        Agenda.Set(work, subscription, subscription.Status switch
+        {
+            "canceled" or "incomplete_expired" or "paused" => null,
+            "incomplete" => subscription.Long("created") + (long)Subscriptions.FirstPaymentWithin.TotalSeconds,
+            _ => Moments(work, subscription).Min(),
+        });
+    }
 
     public static void Due(UnitOfWork work, Doc subscription)
     {

@@ -14,6 +14,7 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
 {
     private readonly Dictionary<string, Doc> _docs = [];
     private readonly List<Doc> _created = [];
+    private readonly DateTimeOffset _now = account.Now;
 
     public Account Account => account;
 
@@ -24,7 +25,7 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
     public TimeSpan DeliveryDelay { get; private set; }
 
     /// <summary>The account's wall clock. What concerns a customer asks <see cref="Clocks"/>.</summary>
-    public DateTimeOffset Now => Pretended is { } moment && moment.Clock == Clocks.Wall ? moment.Time : account.Now;
+    public DateTimeOffset Now => Pretended is { } moment && moment.Clock == Clocks.Wall ? moment.Time : _now;
 
     public long NowUnix => Now.ToUnixTimeSeconds();
 
@@ -66,6 +67,9 @@ internal sealed class UnitOfWork(Account account, RequestInfo? request) : IObjec
         foreach (var record in account.CommittedOfKind(kind))
             if (Track(record) is { IsDeleted: false, IsNew: false } doc) yield return doc;
     }
+
+    /// <summary>What of a kind was committed before, oldest first.</summary>
+    public IEnumerable<Doc> OldestFirst(string kind) => account.OldestOfKind(kind).Select(Track).Where(d => !d.IsDeleted);
 
     /// <summary>What belongs to an object, oldest first.</summary>
     public IEnumerable<Doc> Children(string parent, string kind) =>

@@ -21,12 +21,14 @@ internal static class Usage
         var now = Clocks.Now(work, customer);
         if (timestamp < (now - Oldest).ToUnixTimeSeconds()) throw StripeError.Invalid("Usage is reported within 35 days.", "timestamp");
         if (timestamp > (now + Ahead).ToUnixTimeSeconds()) throw StripeError.Invalid("Usage lies at most five minutes ahead.", "timestamp");
-        if (work.All(Event).Any(e => e.Hidden["identifier"] == identifier && e.Hidden.Long("received") > work.Account.RealNow.ToUnixTimeSeconds() - (long)IdentifierLife.TotalSeconds))
+        var id = Id(identifier);
+        if (work.Find(id) is { } before && before.Hidden.Long("received") > work.Account.RealNow.ToUnixTimeSeconds() - (long)IdentifierLife.TotalSeconds)
             throw StripeError.Invalid($"An event with the identifier '{identifier}' was reported already.", "identifier", "resource_already_exists");
         var text = payload[meter?["value_settings.event_payload_key"] ?? "value"]?.GetValue<string>() ?? "1";
         if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)) throw StripeError.Invalid("Usage is a whole number.", "payload[value]");
         var error = meter is null ? "no_meter" : customer is null ? "meter_event_no_customer_defined" : work.Find("customer", customer) is null ? "meter_event_customer_not_found" : null;
-        var taken = work.New(error is null ? Event : Error, work.NewId("mev_"), error is null ? meter!.Id : null);
+        if (work.Find(id) is not null) id = work.NewId("mev_");
+        var taken = work.New(error is null ? Event : Error, id, error is null ? meter!.Id : null);
         taken.Hidden["identifier"] = identifier;
         taken.Hidden["event_name"] = name;
         taken.Hidden["customer"] = customer;
@@ -39,8 +41,8 @@ internal static class Usage
 
     public static void Cancel(UnitOfWork work, string name, string identifier)
     {
-        var found = work.All(Event).FirstOrDefault(e => e.Hidden["identifier"] == identifier && e.Hidden["event_name"] == name)
-            ?? throw StripeError.Missing("meter event", identifier, "cancel[identifier]");
+        var found = work.Find(Event, Id(identifier)) is { } reported && reported.Hidden["event_name"] == name ? reported
+            : throw StripeError.Missing("meter event", identifier, "cancel[identifier]");
         if (found.Hidden.Long("received") < work.Account.RealNow.ToUnixTimeSeconds() - (long)IdentifierLife.TotalSeconds)
             throw StripeError.Invalid("Only what was reported within 24 hours can be taken back.", "cancel[identifier]");
         work.Delete(found);
@@ -91,6 +93,8 @@ internal static class Usage
             line["description"] = $"{Pricing.Text(used)} × {Prices.Name(work, price)}";
         }
     }
+
+    private static string Id(string identifier) => "mev_" + Ids.Digest(identifier, 24);
 
     private static decimal Of(UnitOfWork work, Doc price, string customer, long start, long end) =>
         work.Find(Meter, price["recurring.meter"]) is { } meter ? Math.Max(0, Total(work, meter, customer, start, end)) : 0;

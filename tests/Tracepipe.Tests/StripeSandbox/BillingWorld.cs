@@ -7,6 +7,9 @@ internal static class BillingWorld
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 31, 10, 30, 0, TimeSpan.Zero);
 
+    /// <summary>How often a generated walk is taken: usually, and in a long run.</summary>
+    public static int Times(int usual, int many) => Environment.GetEnvironmentVariable("TRACEPIPE_LONG") == "1" ? many : usual;
+
     public static long Unix(this DateTimeOffset time) => time.ToUnixTimeSeconds();
 
     public static long Number(this Answer answer, string path) => answer.At(path)!.GetValue<long>();

@@ -84,7 +84,7 @@ public sealed class InvoiceTests(SandboxFixture sandbox) : IClassFixture<Sandbox
     public void Any_walk_keeps_the_books()
     {
         var steps = Gen.Elements("item", "refund_item", "finalize", "pay", "pay_declined", "void", "mark_uncollectible", "credit", "draft", "balance", "refund", "out_of_band", "delete");
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Arb.From(steps.ListOf().Select(l => l.Take(14).ToArray())), walk =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(BillingWorld.Times(40, 1000)), Prop.ForAll(Arb.From(steps.ListOf().Select(l => l.Take(14).ToArray())), walk =>
         {
             WalkAsync(walk).GetAwaiter().GetResult();
             return true;

@@ -119,7 +119,7 @@ public sealed class PaymentTests(SandboxFixture sandbox) : IClassFixture<Sandbox
     public void Any_walk_conserves_money()
     {
         var steps = Gen.Elements("confirm_ok", "confirm_declined", "confirm_asked", "pass", "fail", "cancel", "refund_part", "refund_rest", "update");
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(50), Prop.ForAll(Arb.From(steps.ListOf().Select(l => l.Take(12).ToArray())), walk =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(BillingWorld.Times(50, 1000)), Prop.ForAll(Arb.From(steps.ListOf().Select(l => l.Take(12).ToArray())), walk =>
         {
             WalkAsync(walk).GetAwaiter().GetResult();
             return true;

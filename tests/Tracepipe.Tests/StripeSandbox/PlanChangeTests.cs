@@ -160,7 +160,7 @@ public sealed class PlanChangeTests(SandboxFixture sandbox) : IClassFixture<Sand
                     from yearly in Gen.Frequency((4, Gen.Constant(false)), (1, Gen.Constant(true)))
                     from behavior in Gen.Elements("always_invoice", "create_prorations", "none")
                     select (before, after, quantity, second, yearly, behavior);
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Arb.From(cases), c =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(BillingWorld.Times(40, 1000)), Prop.ForAll(Arb.From(cases), c =>
         {
             SameAsync(c.before, c.after, c.quantity, c.second, c.yearly, c.behavior).GetAwaiter().GetResult();
             return true;

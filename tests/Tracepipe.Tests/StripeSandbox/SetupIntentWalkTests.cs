@@ -15,7 +15,7 @@ public sealed class SetupIntentWalkTests(SandboxFixture sandbox) : IClassFixture
     {
         var step = Gen.Elements(Steps).SelectMany(_ => Gen.Elements(Cards), (s, c) => (Step: s, Card: c));
         var walks = Arb.From(step.ListOf().Select(l => l.Take(12).ToArray()));
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(walks, walk =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(BillingWorld.Times(60, 1000)), Prop.ForAll(walks, walk =>
         {
             WalkAsync(walk).GetAwaiter().GetResult();
             return true;
