@@ -5,8 +5,6 @@ namespace Tracepipe.Tests.Billing;
 
 /// <summary>
 /// Catches: an effect that is lost, doubled, or depends on the order of events. Faults R02, R04, R05, R16.
-/// Seen to fail with: done marked in a transaction of its own before the effect; effect and done apart; the snapshot projected instead of the fetched
-/// object; an earlier look written over a later one; tries counted after the try.
 /// </summary>
 public sealed class InboxTests(QuietBillingApp app) : IClassFixture<QuietBillingApp>
 {

@@ -8,8 +8,7 @@ namespace Tracepipe.Tests.Billing;
 
 /// <summary>
 /// Scenarios 1 to 4 of the billing rules. Catches: a second customer, a card that is default in one place and not in another, an account that stays
-/// pending, and another organization's card getting in or out. Seen to fail with: a fresh idempotency key per customer call; the ownership check of the
-/// attached method left out; the default not moved before removal; auto-billing not switched on; the antiforgery check left out.
+/// pending, and another organization's card getting in or out.
 /// </summary>
 public sealed class PaymentMethodsTests(BillingApp app) : IClassFixture<BillingApp>
 {

@@ -5,7 +5,6 @@ namespace Tracepipe.Tests.Billing;
 
 /// <summary>
 /// Catches: an event that Stripe did not send, or sent long ago, or meant for somebody else, getting in. Threats T01 to T03.
-/// Seen to fail with: verification skipped; empty secrets tried; tolerance only backwards; the mode not compared; no unique id.
 /// </summary>
 public sealed class WebhookTests(StoringBillingApp app) : IClassFixture<StoringBillingApp>
 {

@@ -5,8 +5,6 @@ import { mount } from "./ui/mount";
 
 const away = "The card form cannot be loaded: Stripe does not answer. Nothing was saved. Check your connection, then retry.";
 
-mount<HTMLElement>("[data-add-card]", (panel) => new CardForm(panel));
-
 class CardForm {
   readonly #form: HTMLFormElement;
   readonly #place: HTMLElement;
@@ -206,3 +204,5 @@ function part<T extends Element = HTMLElement>(of: Element, selector: string): T
   if (found === null) throw new Error(`The card form has no ${selector}.`);
   return found;
 }
+
+mount<HTMLElement>("[data-add-card]", (panel) => new CardForm(panel));
