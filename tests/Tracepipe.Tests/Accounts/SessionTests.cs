@@ -54,7 +54,6 @@ public sealed class SessionTests(TestApp app) : IClassFixture<TestApp>
         Assert.Equal(HttpStatusCode.SeeOther, (await later.LogInAsync(person.Email, "another walk, another rain")).StatusCode);
     }
 
-    // Seen to fail when the stamp in the cookie was not compared.
     [Fact]
     public async Task A_new_security_stamp_ends_all_sessions_within_five_seconds()
     {

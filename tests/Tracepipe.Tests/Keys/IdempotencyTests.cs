@@ -26,7 +26,6 @@ public sealed class IdempotencyTests(KeysApp app) : IClassFixture<KeysApp>
         Assert.Equal(HttpStatusCode.OK, await app.StatusAsync(JsonElement.Parse(body).GetProperty("key").GetString()!));
     }
 
-    // Planted: with the row inserted after the work, more than one key is made.
     [Fact]
     public async Task Fifty_at_once_make_one()
     {

@@ -44,7 +44,6 @@ public sealed class KeyPagesTests(TestApp app) : IClassFixture<TestApp>
         Assert.Equal(90, await app.ScalarAsync<int>($"select round(extract(epoch from expires_at - created_at) / 86400)::int from api_keys where organization_id = '{person.OrganizationId}'"));
     }
 
-    // Planted: with a random id instead of the ticket's, the reload makes a second key.
     [Fact]
     public async Task Sending_the_form_twice_makes_one_key_and_shows_it_once()
     {

@@ -53,7 +53,6 @@ public sealed class KeysApiTests(KeysApp app) : IClassFixture<KeysApp>
         Assert.Equal("sessions:read sessions:write usage:read", await app.ScalarAsync<string>($"select array_to_string(permissions, ' ') from api_keys where id = '{made.GetProperty("id").GetGuid()}'"));
     }
 
-    // Planted: without the subset rule in CreateAsync the forbidden rows answer 201.
     [Theory]
     [InlineData("keys:write usage:read", "usage:read", 201)]
     [InlineData("keys:write usage:read", "keys:write usage:read", 201)]

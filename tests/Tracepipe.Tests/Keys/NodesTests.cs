@@ -28,7 +28,6 @@ public sealed class NodesTests(TestServers servers)
         }
     }
 
-    // Planted: without reading the log each second the key works on the other node for ever.
     [Fact]
     public async Task Another_node_refuses_it_two_rounds_later_when_the_notification_is_lost()
     {

@@ -9,7 +9,6 @@ namespace Tracepipe.Tests.Keys;
 /// <summary>Catches: a key that is kept in clear anywhere: in a table, in its hash's neighbourhood, in the log.</summary>
 public sealed class SecrecyTests(KeysApp app) : IClassFixture<KeysApp>
 {
-    // Planted: an audit entry with the secret as its target is found.
     [Fact]
     public async Task No_table_and_no_log_line_holds_a_key_that_was_issued()
     {

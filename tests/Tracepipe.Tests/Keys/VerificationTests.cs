@@ -35,7 +35,6 @@ public sealed class VerificationTests(KeysApp app) : IClassFixture<KeysApp>
         }
     }
 
-    // Planted: without the drop in RevokeAsync's AfterCommit this node goes on answering 200.
     [Fact]
     public async Task A_revoked_key_is_refused_at_once()
     {
@@ -108,7 +107,6 @@ public sealed class VerificationTests(KeysApp app) : IClassFixture<KeysApp>
         Assert.Single(answers.Distinct());
     }
 
-    // Planted: with the checksum ignored, the counter moves.
     [Fact]
     public async Task A_mistyped_key_is_refused_without_asking_the_database()
     {

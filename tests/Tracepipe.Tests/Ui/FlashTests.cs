@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Tracepipe.Tests.Ui;
 
-/// <summary>Catches: a message that is said twice, lost to a page fetched ahead, or made up by somebody else. Seen to fail with an unprotected cookie and without the look at the prefetch header.</summary>
+/// <summary>Catches: a message that is said twice, lost to a page fetched ahead, or made up by somebody else.</summary>
 public sealed class FlashTests(TestApp app) : IClassFixture<TestApp>
 {
     [Fact]

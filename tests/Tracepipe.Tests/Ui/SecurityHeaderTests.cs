@@ -5,8 +5,7 @@ using Xunit;
 namespace Tracepipe.Tests.Ui;
 
 /// <summary>
-/// Catches: an answer without its protective headers, a policy that allows inline code, and markup that would need it. Seen to fail when the headers are set
-/// before the request instead of when the answer starts (the error page loses them), with a constant nonce, and with a style attribute in a component.
+/// Catches: an answer without its protective headers, a policy that allows inline code, and markup that would need it.
 /// </summary>
 public sealed class SecurityHeaderTests(TestApp app) : IClassFixture<TestApp>
 {

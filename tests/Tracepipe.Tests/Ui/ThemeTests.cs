@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tracepipe.Tests.Ui;
 
-/// <summary>Catches: a switch that other sites can press or that sends people away, and a cookie whose text reaches the markup. Seen to fail without the check of the address.</summary>
+/// <summary>Catches: a switch that other sites can press or that sends people away, and a cookie whose text reaches the markup.</summary>
 public sealed class ThemeTests(TestApp app) : IClassFixture<TestApp>
 {
     [Fact]
