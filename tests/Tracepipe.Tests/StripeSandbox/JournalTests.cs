@@ -60,10 +60,10 @@ public sealed class JournalTests : IAsyncLifetime
     [Fact]
     public async Task Kills_at_any_moment_lose_no_answer_and_double_no_key()
     {
-        const int Kills = 8;
+        var kills = BillingWorld.Times(4, 50);
         var answered = new List<(string Key, string Id)>();
         SandboxClient? api = null;
-        for (var kill = 0; kill < Kills; kill++)
+        for (var kill = 0; kill < kills; kill++)
         {
             api = await StartAsync(api);
             var running = api;
@@ -102,6 +102,24 @@ public sealed class JournalTests : IAsyncLifetime
             cursor = page.Data[^1]["id"]!.ToString();
         }
         Assert.Equal(answered.Select(a => a.Key).Order(StringComparer.Ordinal), all.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_being_moved_goes_on_and_charges_once()
+    {
+        var api = await StartAsync();
+        var (clock, customer) = await api.ClockedAsync();
+        var price = await api.PriceAsync(1000);
+        for (var i = 0; i < 3; i++) (await api.SubscribeAsync(customer, price)).Ok();
+        (await api.PostAsync($"/v1/test_helpers/test_clocks/{clock}/advance", $"frozen_time={BillingWorld.Start.AddMonths(2).AddHours(-1).Unix()}")).Ok();
+        _process!.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var after = await StartAsync(api);
+        await after.ReadyAsync(clock);
+        var invoices = (await after.GetAsync($"/v1/invoices?customer={customer}&limit=100")).Ok().Data;
+        Assert.Equal(6, invoices.Count);
+        Assert.All(invoices, i => Assert.Equal("paid", i["status"]!.ToString()));
+        await after.BooksBalanceAsync(customer);
     }
 
     [Fact]
