@@ -97,6 +97,6 @@ internal static class Challenges
         var method = work.Get(PaymentMethods.Kind, found.Hidden["payment_method"]!);
         var (amount, currency) = asker.Kind == CheckoutSessions.Kind ? (asker.Long("amount_total"), asker["currency"]) : (asker.Long("amount"), asker["currency"]);
         return new(found.Id, amount == 0 ? "save this card" : $"pay {amount / 100}.{amount % 100:00} {currency?.ToUpperInvariant()}", method["card.brand"] ?? "", method["card.last4"] ?? "",
-            IsOpen(found, asker), found.Hidden["return_url"]);
+            IsOpen(found, asker), asker.Kind == CheckoutSessions.Kind ? CheckoutSessions.SuccessUrl(asker) : found.Hidden["return_url"]);
     }
 }

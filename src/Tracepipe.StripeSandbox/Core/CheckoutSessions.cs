@@ -63,7 +63,9 @@ internal static class CheckoutSessions
         };
         if (refusal is not null)
         {
-            work.Get(Kind, session.Id).Hidden["refusal"] = refusal.Message;
+            var open = work.Get(Kind, session.Id);
+            open.Hidden["refusal"] = refusal.Message;
+            open.Hidden["email"] = email;
             return new(null, null, refusal);
         }
         Complete(work, session, email);
@@ -97,12 +99,18 @@ internal static class CheckoutSessions
 
     public static string? SuccessUrl(Doc session) => session["success_url"]?.Replace("{CHECKOUT_SESSION_ID}", session.Id, StringComparison.Ordinal);
 
+    /// <summary>Why nothing can be bought here any more; null while something can.</summary>
+    public static StripeError? Obstacle(UnitOfWork work, Doc session)
+    {
+        if (session.Status != "open") return StripeError.Invalid("This checkout is no longer available.", "session");
+        if (Lines(work, session).Any(line => work.Find(Prices.Kind, line["price"]) is not { } price || work.Find(Prices.Product, price["product"]) is null))
+            return StripeError.Invalid("What was to be bought here is not sold any more.", "session");
+        return session.Customer is { } customer && work.Find("customer", customer)?.Flag("deleted") != false ? StripeError.Invalid("The account that this checkout belongs to is gone.", "session") : null;
+    }
+
     private static void EnsureOpen(UnitOfWork work, Doc session)
     {
-        if (session.Status != "open") throw StripeError.Invalid("This checkout is no longer available.", "session");
-        foreach (var line in Lines(work, session))
-            if (work.Find(Prices.Kind, line["price"]) is not { } price || work.Find(Prices.Product, price["product"]) is null) throw StripeError.Invalid("What was to be bought here is not sold any more.", "session");
-        if (session.Customer is { } customer && work.Find("customer", customer)?.Flag("deleted") != false) throw StripeError.Invalid("This checkout is no longer available.", "session");
+        if (Obstacle(work, session) is { } obstacle) throw obstacle;
     }
 
     private static bool Asks(Doc session, Doc method)

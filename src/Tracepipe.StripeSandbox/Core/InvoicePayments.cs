@@ -5,7 +5,8 @@ namespace Tracepipe.StripeSandbox.Core;
 /// <summary>How a payment is tried: with which card, and whether its owner is there.</summary>
 /// <param name="IsAutomatic">By the dunning schedule rather than by a person.</param>
 /// <param name="Authenticated">The bank has asked already.</param>
-internal sealed record Collection(Doc? Method = null, bool OffSession = true, bool IsAutomatic = false, bool Authenticated = false);
+/// <param name="ReturnUrl">Where the browser goes after the bank's question; without it a script shows the question.</param>
+internal sealed record Collection(Doc? Method = null, bool OffSession = true, bool IsAutomatic = false, bool Authenticated = false, string? ReturnUrl = null);
 
 /// <summary>The state machine of an invoice: draft → open → paid, void or uncollectible, with what its payments do to it.</summary>
 internal static class InvoicePayments
@@ -50,7 +51,7 @@ internal static class InvoicePayments
         }
         PaymentIntents.UseMethod(work, intent, how.Method ?? DefaultMethod(work, invoice)!);
         Attempted(invoice, how);
-        if (PaymentIntents.Confirm(work, intent, new Confirmation(null, InPage: true, how.OffSession, how.Authenticated)) is { } declined) return declined;
+        if (PaymentIntents.Confirm(work, intent, new Confirmation(how.ReturnUrl, InPage: how.ReturnUrl is null, how.OffSession, how.Authenticated)) is { } declined) return declined;
         return intent.Status != "requires_action" ? null
             : new StripeError(402, "card_error", "The payment must be authenticated by the card's owner.", "invoice_payment_intent_requires_action") { PaymentIntent = intent, KeepsChanges = true };
     }

@@ -57,6 +57,10 @@ internal static class Portal
     public static JsonObject PreviewChange(UnitOfWork work, PortalVisit visit, string subscription, string price) => work.Rehearse(rehearsal =>
         Previews.Show(rehearsal, SubscriptionChanges.Preview(rehearsal, Own(rehearsal, visit, subscription), Change(rehearsal, visit, subscription, price))));
 
+    /// <summary>Whether a change of plan waits for the end of the paid period, and costs nothing now.</summary>
+    public static bool Waits(UnitOfWork work, PortalVisit visit, string subscription, string price) =>
+        WaitsForPeriodEnd(work, visit, Own(work, visit, subscription), Change(work, visit, subscription, price));
+
     /// <summary>Changes the plan now, or at the period's end where the configuration says so. A refusal is recorded and returned.</summary>
     public static StripeError? ChangePlan(UnitOfWork work, PortalVisit visit, string subscription, string price)
     {
@@ -75,14 +79,26 @@ internal static class Portal
         return null;
     }
 
-    /// <summary>Adds a card that was typed on the page; the first one becomes the default.</summary>
-    public static void AddCard(UnitOfWork work, PortalVisit visit, Doc method)
+    /// <summary>Saves a card that was typed on the page. The answer's redirect is the bank's question; it leads back to <paramref name="returnUrl"/>.</summary>
+    public static CheckoutResult AddCard(UnitOfWork work, PortalVisit visit, Doc method, string returnUrl)
     {
         Allowed(visit, "payment_method_update");
-        if (Cards.Behaviour(method).Setup.Decline is { } decline) throw StripeError.Declined(decline);
-        PaymentMethods.Own(work, method, visit.Customer);
-        method.Hidden.Set("set_up", true);
-        if (work.Get("customer", visit.Customer)["invoice_settings.default_payment_method"] is null) MakeDefault(work, visit, method.Id);
+        var intent = SetupIntents.Make(work, visit.Customer, "off_session");
+        work.Emit("setup_intent.created", intent);
+        SetupIntents.UseMethod(work, intent, method);
+        var refusal = SetupIntents.Confirm(work, intent, new Confirmation(returnUrl, InPage: false));
+        if (refusal is null && intent["next_action.redirect_to_url.url"] is { } bank) return new(null, bank, null);
+        if (refusal is null) CardSaved(work, visit, intent.Id);
+        return new(null, null, refusal);
+    }
+
+    /// <summary>After the bank's question, or without one: a saved card becomes the default when it is the first, or when the visit is for that. False when it was refused.</summary>
+    public static bool CardSaved(UnitOfWork work, PortalVisit visit, string intent)
+    {
+        if (work.Find(SetupIntents.Kind, intent) is not { Status: "succeeded" } done || done.Customer != visit.Customer || work.Find(PaymentMethods.Kind, done["payment_method"]) is not { } method) return false;
+        var replaces = visit.Flow?["type"]?.GetValue<string>() == "payment_method_update";
+        if (method.Customer == visit.Customer && (replaces || work.Get("customer", visit.Customer)["invoice_settings.default_payment_method"] is null)) MakeDefault(work, visit, method.Id);
+        return true;
     }
 
     public static void MakeDefault(UnitOfWork work, PortalVisit visit, string method)

@@ -3,12 +3,15 @@ using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using Tracepipe.StripeSandbox.Js;
+using Tracepipe.StripeSandbox.Pages.Checkout;
+using Tracepipe.StripeSandbox.Pages.CustomerPortal;
 using Tracepipe.StripeSandbox.Pages.Dashboard;
+using Tracepipe.StripeSandbox.Pages.HostedInvoice;
 
 namespace Tracepipe.StripeSandbox.Pages;
 
 /// <summary>
-/// The pages a person sees: the bank's question and the dashboard.
+/// The pages a person sees: checkout, portal, invoice, the bank's question, and the dashboard.
 /// Owns: markup, what a form post means. Does not own: what then happens to an object.
 /// </summary>
 internal static class HostedPages
@@ -28,6 +31,9 @@ internal static class HostedPages
         var pages = routes.MapGroup("").AddEndpointFilter(RefuseForeignPosts);
         pages.MapChallenge();
         pages.MapDashboard();
+        pages.MapCheckout();
+        pages.MapPortal();
+        pages.MapInvoices();
     }
 
     /// <summary>A page of this server posts to it, no other page does: the addresses are all that protects these forms.</summary>

@@ -36,4 +36,9 @@ internal static class Words
     }
 
     public static string Span(TimeSpan span) => span.TotalDays >= 1 ? $"{(int)span.TotalDays} d {span.Hours} h" : $"{span.Hours} h {span.Minutes} min";
+
+    /// <summary>"per month", "every 3 months".</summary>
+    public static string Every(string unit, int count) => count == 1 ? $"per {unit}" : $"every {count} {unit}s";
+
+    internal static string Every(Core.Interval interval) => Every(interval.Unit, interval.Count);
 }
