@@ -52,6 +52,22 @@ public sealed class Shop : IAsyncLifetime
         Url = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
 
+    /// <summary>Creates something with the secret key; the members that follow are read from the answer.</summary>
+    public async Task<string> NewAsync(string path, string member, params (string Name, string Value)[] form)
+    {
+        using var made = await CallAsync(HttpMethod.Post, path, form);
+        return made.RootElement.GetProperty(member).GetString()!;
+    }
+
+    /// <summary>A member of an object, by dotted path, as text.</summary>
+    public async Task<string?> ReadAsync(string path, string member)
+    {
+        using var found = await CallAsync(HttpMethod.Get, path);
+        var at = found.RootElement;
+        foreach (var name in member.Split('.')) at = int.TryParse(name, out var index) ? at[index] : at.GetProperty(name);
+        return at.ValueKind == JsonValueKind.Null ? null : at.ToString();
+    }
+
     /// <summary>A setup intent of a new customer, made by the shop's server.</summary>
     public async Task<SavedIntent> NewIntentAsync(params (string Name, string Value)[] more)
     {
