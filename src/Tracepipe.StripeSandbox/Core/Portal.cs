@@ -79,8 +79,18 @@ internal static class Portal
         return null;
     }
 
+    /// <summary>Adds a card without asking the bank; the first one becomes the default.</summary>
+    public static void AddCard(UnitOfWork work, PortalVisit visit, Doc method)
+    {
+        Allowed(visit, "payment_method_update");
+        if (Cards.Behaviour(method).Setup.Decline is { } decline) throw StripeError.Declined(decline);
+        PaymentMethods.Own(work, method, visit.Customer);
+        method.Hidden.Set("set_up", true);
+        if (work.Get("customer", visit.Customer)["invoice_settings.default_payment_method"] is null) MakeDefault(work, visit, method.Id);
+    }
+
     /// <summary>Saves a card that was typed on the page. The answer's redirect is the bank's question; it leads back to <paramref name="returnUrl"/>.</summary>
-    public static CheckoutResult AddCard(UnitOfWork work, PortalVisit visit, Doc method, string returnUrl)
+    public static CheckoutResult SaveCard(UnitOfWork work, PortalVisit visit, Doc method, string returnUrl)
     {
         Allowed(visit, "payment_method_update");
         var intent = SetupIntents.Make(work, visit.Customer, "off_session");

@@ -108,7 +108,7 @@ internal static class PortalPages
             CheckoutResult? result = null;
             var refusal = Attempt(() => visit.Account.Write(null, work =>
             {
-                result = Portal.AddCard(work, visit, PaymentChoice.Read(work, form, null), $"{visit.Account.Origin}{PathOf(secret)}/card/asked");
+                result = Portal.SaveCard(work, visit, PaymentChoice.Read(work, form, null), $"{visit.Account.Origin}{PathOf(secret)}/card/asked");
                 return result.Refusal;
             }));
             if (refusal is not null) return ShowCard(http, accounts, secret, choice => choice.With(form, refusal));
