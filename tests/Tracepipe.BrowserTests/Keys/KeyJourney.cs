@@ -114,7 +114,7 @@ public sealed class KeyJourney(BrowserFixture browser, TestApp app) : BrowserTes
         options ??= new();
         options.Permissions = ["clipboard-read", "clipboard-write"];
         var page = await OpenPageAsync(options);
-        await page.Context.AddCookiesAsync(person.Browser.Cookies.GetCookies(app.Address).Select(c => new Cookie { Name = c.Name, Value = c.Value, Url = app.Address.ToString(), HttpOnly = c.HttpOnly }));
+        await page.Context.AddCookiesAsync(person.Browser.Cookies.GetCookies(app.Address).Select(c => new Microsoft.Playwright.Cookie { Name = c.Name, Value = c.Value, Url = app.Address.ToString(), HttpOnly = c.HttpOnly }));
         return (page, person);
     }
 }

@@ -170,7 +170,7 @@ public sealed class PortalPageTests(BrowserFixture fixture, Shop shop) : Browser
     public async Task Every_page_is_accessible_and_fits(int width, ColorScheme scheme)
     {
         var visit = await NewVisitAsync();
-        var page = await OpenAsync(visit, new() { ViewportSize = new() { Width = width, Height = 800 }, ColorScheme = scheme });
+        var page = await OpenAsync(visit, new BrowserNewContextOptions { ViewportSize = new() { Width = width, Height = 800 }, ColorScheme = scheme });
         var home = page.Url;
         foreach (var path in (string[])["", $"/plan/{visit.Subscription}", $"/plan/{visit.Subscription}?price={visit.Other}", $"/cancel/{visit.Subscription}", "/card", "/details"])
         {
