@@ -30,6 +30,7 @@ internal static class BillingModule
         services.AddSingleton<StripeCustomers>();
         services.AddSingleton<CardProjection>();
         services.AddSingleton<PaymentMethods>();
+        services.AddSingleton<Subscriptions>();
 
         services.AddSingleton<EventHandlers>();
         services.AddSingleton<Inbox>();
