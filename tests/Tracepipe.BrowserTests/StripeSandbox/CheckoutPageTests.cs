@@ -73,7 +73,90 @@ public sealed class CheckoutPageTests(BrowserFixture fixture, Shop shop) : Brows
     }
 
     [Fact]
-    public async Task A_trial_with_a_promotion_code_and_Link()
+    public async Task A_plan_is_bought_after_a_decline_and_the_banks_question()
+    {
+        var customer = await shop.NewAsync("/v1/customers", "id", ("email", "ada@example.com"));
+        var (id, page) = await OpenAsync("subscription", [("line_items[0][price]", await PlanAsync("Pro", 7900)), ("line_items[0][quantity]", "1"), ("customer", customer)]);
+        await page.GetByRole(AriaRole.Radio, new() { Name = "Card", Exact = true }).CheckAsync();
+        await SubscribeAsync("4000 0000 0000 9995");
+        await Assertions.Expect(page.GetByRole(AriaRole.Alert).First).ToHaveTextAsync("The card does not have enough funds.");
+        await IsUntouchedAsync();
+        await SubscribeAsync("4000 0027 6000 3184");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Fail authentication" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Alert).First).ToContainTextAsync("could not be authenticated");
+        await IsUntouchedAsync();
+        await SubscribeAsync("4000 0027 6000 3184");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Complete authentication" }).ClickAsync();
+        await IsBackAsync(page);
+        var subscription = await shop.ReadAsync($"/v1/checkout/sessions/{id}", "subscription");
+        Assert.Equal("active", await shop.ReadAsync($"/v1/subscriptions/{subscription}", "status"));
+        Assert.Equal("3184", await shop.ReadAsync($"/v1/subscriptions/{subscription}?expand[]=default_payment_method", "default_payment_method.card.last4"));
+        Assert.Equal("7900", await shop.ReadAsync($"/v1/charges?customer={customer}", "data.0.amount"));
+
+        async Task SubscribeAsync(string number)
+        {
+            await FillAsync(page, number);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Subscribe" }).ClickAsync();
+        }
+
+        async Task IsUntouchedAsync()
+        {
+            Assert.Equal("open", await shop.ReadAsync($"/v1/checkout/sessions/{id}", "status"));
+            foreach (var kind in (string[])["subscriptions", "invoices"])
+                Assert.Equal("[]", await shop.ReadAsync($"/v1/{kind}?customer={customer}", "data"));
+        }
+    }
+
+    [Fact]
+    public async Task A_plan_is_paid_with_Link_and_renews_with_it()
+    {
+        var clock = await shop.NewAsync("/v1/test_helpers/test_clocks", "id", ("frozen_time", "1800000000"));
+        var customer = await shop.NewAsync("/v1/customers", "id", ("email", "ada@example.com"), ("test_clock", clock));
+        var (id, page) = await OpenAsync("subscription", [("line_items[0][price]", await PlanAsync("Pro", 7900)), ("line_items[0][quantity]", "1"), ("customer", customer)]);
+        await page.GetByRole(AriaRole.Radio, new() { Name = "Link" }).CheckAsync();
+        await Assertions.Expect(page.GetByLabel("Link e-mail")).ToHaveValueAsync("ada@example.com");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Subscribe" }).ClickAsync();
+        await IsBackAsync(page);
+        Assert.Equal("link", await shop.ReadAsync($"/v1/customers/{customer}/payment_methods", "data.0.type"));
+        var subscription = await shop.ReadAsync($"/v1/checkout/sessions/{id}", "subscription");
+        await shop.NewAsync($"/v1/test_helpers/test_clocks/{clock}/advance", "id", ("frozen_time", $"{1800000000 + (32 * 86400)}"));
+        await shop.UntilAsync($"/v1/test_helpers/test_clocks/{clock}", "status", "ready");
+        Assert.Equal("active", await shop.ReadAsync($"/v1/subscriptions/{subscription}", "status"));
+        Assert.Equal("paid", await shop.ReadAsync($"/v1/invoices?customer={customer}", "data.0.status"));
+        Assert.Equal("subscription_cycle", await shop.ReadAsync($"/v1/invoices?customer={customer}", "data.0.billing_reason"));
+    }
+
+    [Fact]
+    public async Task A_code_of_20_percent_makes_a_plan_of_79_dollars_cost_63_20()
+    {
+        var code = "FIFTH" + Guid.CreateVersion7().ToString("N")[24..].ToUpperInvariant();
+        var coupon = await shop.NewAsync("/v1/coupons", "id", ("percent_off", "20"), ("duration", "once"));
+        await shop.NewAsync("/v1/promotion_codes", "id", ("promotion[type]", "coupon"), ("promotion[coupon]", coupon), ("code", code), ("max_redemptions", "1"));
+        var customer = await shop.NewAsync("/v1/customers", "id", ("email", "ada@example.com"));
+        await shop.NewAsync("/v1/payment_methods/pm_card_visa/attach", "id", ("customer", customer));
+        var plan = await PlanAsync("Pro", 7900);
+        var (id, page) = await OpenAsync("subscription", [("line_items[0][price]", plan), ("line_items[0][quantity]", "1"), ("customer", customer), ("allow_promotion_codes", "true")]);
+        await EnterAsync(page);
+        await Assertions.Expect(page.GetByText("$63.20")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("Renews at $79.00 per month until canceled.")).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Subscribe" }).ClickAsync();
+        await IsBackAsync(page);
+        Assert.Equal("6320", await shop.ReadAsync($"/v1/checkout/sessions/{id}", "amount_total"));
+        Assert.Equal("6320", await shop.ReadAsync($"/v1/charges?customer={customer}", "data.0.amount"));
+        ExpectedComplaints.Add("422");
+        var (_, second) = await OpenAsync("subscription", [("line_items[0][price]", plan), ("line_items[0][quantity]", "1"), ("customer", customer), ("allow_promotion_codes", "true")]);
+        await EnterAsync(second);
+        await Assertions.Expect(second.GetByLabel("Promotion code")).ToHaveAccessibleDescriptionAsync("This code is not valid.");
+
+        async Task EnterAsync(IPage at)
+        {
+            await at.GetByLabel("Promotion code").FillAsync(code);
+            await at.GetByRole(AriaRole.Button, new() { Name = "Apply" }).ClickAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_purchase_with_a_promotion_code_and_Link()
     {
         var code = "WELCOME" + Guid.CreateVersion7().ToString("N")[24..].ToUpperInvariant();
         var coupon = await shop.NewAsync("/v1/coupons", "id", ("percent_off", "25"), ("duration", "forever"));
@@ -118,6 +201,19 @@ public sealed class CheckoutPageTests(BrowserFixture fixture, Shop shop) : Brows
     }
 
     [Fact]
+    public async Task A_checkout_that_nobody_finished_expires_by_itself()
+    {
+        ExpectedComplaints.Add("410");
+        var (id, page) = await OpenAsync("payment", Credits);
+        await shop.MoveClockAsync(TimeSpan.FromHours(24));
+        await shop.UntilAsync($"/v1/checkout/sessions/{id}", "status", "expired");
+        await page.GetByLabel("Email", new() { Exact = true }).FillAsync("late@example.com");
+        await PayAsync(page, "4242 4242 4242 4242");
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "No longer available" })).ToBeVisibleAsync();
+        Assert.Null(await shop.ReadAsync($"/v1/checkout/sessions/{id}", "payment_intent"));
+    }
+
+    [Fact]
     public async Task A_card_of_another_customer_pays_nothing()
     {
         var stranger = await shop.NewAsync("/v1/customers", "id");
@@ -149,6 +245,9 @@ public sealed class CheckoutPageTests(BrowserFixture fixture, Shop shop) : Brows
     [Theory]
     [InlineData(1280, ColorScheme.Light)]
     [InlineData(360, ColorScheme.Dark)]
+    [InlineData(390, ColorScheme.Light)]
+    [InlineData(768, ColorScheme.Light)]
+    [InlineData(1440, ColorScheme.Dark)]
     public async Task It_is_accessible_and_fits(int width, ColorScheme scheme)
     {
         var customer = await shop.NewAsync("/v1/customers", "id", ("email", "ada@example.com"));
@@ -162,7 +261,7 @@ public sealed class CheckoutPageTests(BrowserFixture fixture, Shop shop) : Brows
         Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"));
         var found = (await page.RunAxe()).Violations;
         Assert.True(found.Length == 0, string.Join("; ", found.Select(v => $"{v.Id} {string.Join(' ', v.Nodes.Select(n => n.Html))}")));
-        await PictureAsync(page, $"sandbox/checkout-{width}");
+        await PictureAsync(page, $"sandbox/checkout-{width}-{scheme}");
     }
 
     private async Task<(string Session, IPage)> OpenAsync(string mode, (string, string)[] form, BrowserNewContextOptions? options = null)

@@ -167,6 +167,8 @@ public sealed class PortalPageTests(BrowserFixture fixture, Shop shop) : Browser
     [Theory]
     [InlineData(1280, ColorScheme.Light)]
     [InlineData(360, ColorScheme.Dark)]
+    [InlineData(390, ColorScheme.Light)]
+    [InlineData(1440, ColorScheme.Dark)]
     public async Task Every_page_is_accessible_and_fits(int width, ColorScheme scheme)
     {
         var visit = await NewVisitAsync();
@@ -175,16 +177,21 @@ public sealed class PortalPageTests(BrowserFixture fixture, Shop shop) : Browser
         foreach (var path in (string[])["", $"/plan/{visit.Subscription}", $"/plan/{visit.Subscription}?price={visit.Other}", $"/cancel/{visit.Subscription}", "/card", "/details"])
         {
             await page.GotoAsync(home + path);
-            await CheckAsync();
+            await CheckAsync(path.Split('/', '?') is [_, var name, ..] ? name + (path.Contains('?', StringComparison.Ordinal) ? "-preview" : "") : "home");
         }
         await page.GotoAsync((await shop.ReadAsync($"/v1/invoices?customer={visit.Customer}", "data.0.hosted_invoice_url"))!);
-        await CheckAsync();
+        await CheckAsync("invoice");
+        var open = await shop.NewAsync("/v1/invoices", "id", ("customer", visit.Customer));
+        await shop.NewAsync("/v1/invoiceitems", "id", ("customer", visit.Customer), ("invoice", open), ("amount", "5000"), ("currency", "usd"), ("description", "Storage, 31.4 GB-months"));
+        await page.GotoAsync(await shop.NewAsync($"/v1/invoices/{open}/finalize", "hosted_invoice_url"));
+        await CheckAsync("invoice-open");
 
-        async Task CheckAsync()
+        async Task CheckAsync(string name)
         {
             Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"), page.Url);
             var found = (await page.RunAxe()).Violations;
             Assert.True(found.Length == 0, page.Url + ": " + string.Join("; ", found.Select(v => $"{v.Id} {string.Join(' ', v.Nodes.Select(n => n.Html))}")));
+            await PictureAsync(page, $"sandbox/portal-{name}-{width}-{scheme}");
         }
     }
 

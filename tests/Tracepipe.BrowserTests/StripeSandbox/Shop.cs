@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -66,6 +67,26 @@ public sealed class Shop : IAsyncLifetime
         var at = found.RootElement;
         foreach (var name in member.Split('.')) at = int.TryParse(name, out var index) ? at[index] : at.GetProperty(name);
         return at.ValueKind == JsonValueKind.Null ? null : at.ToString();
+    }
+
+    /// <summary>Waits until a member has a value.</summary>
+    public async Task UntilAsync(string path, string member, string value)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (await ReadAsync(path, member) is var now && now != value)
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(20)) throw new TimeoutException($"{path}: {member} is {now}.");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Moves the wall clock of the account forwards.</summary>
+    public async Task MoveClockAsync(TimeSpan by)
+    {
+        using var body = JsonContent.Create(new { advance_seconds = (long)by.TotalSeconds });
+        await body.LoadIntoBufferAsync();
+        using var answer = await _stripe.PostAsync(new Uri("/_sandbox/clock", UriKind.Relative), body);
+        answer.EnsureSuccessStatusCode();
     }
 
     /// <summary>A setup intent of a new customer, made by the shop's server.</summary>
