@@ -8,7 +8,7 @@ using Tracepipe.Storefront.Ui;
 namespace Tracepipe.Storefront.Keys;
 
 /// <summary>
-/// Secrets that call the API. Owns: keys, their format, verification and request limits, the door of <c>/v1</c>. Does not own: who may be in an
+/// Secrets that call the API. Owns: keys, service keys, their format, verification and request limits, the door of <c>/v1</c>. Does not own: who may be in an
 /// organization (Organizations), what a plan allows (Catalog, Billing), what calls cost (Metering).
 /// </summary>
 internal static class KeysModule
@@ -20,6 +20,9 @@ internal static class KeysModule
             .Validate(o => o.Limits is not { } l || new[] { l.RequestsPerMinute, l.UploadsPerMinute, l.KeyChangesPerMinute }.All(n => n is -1 or >= 1 and <= 100_000_000), "Keys:Limits are requests per minute: 1 to 100000000, or -1 for none.")
             .ValidateOnStart();
         services.AddSingleton<KeyRing>();
+        services.AddSingleton<ServiceKeys>();
+        services.AddSingleton<NamedKeys>();
+        services.AddServiceKeyCommands();
         services.AddSingleton<KeyCache>();
         services.AddSingleton<RequestLimiter>();
         services.AddSingleton<Suites>(() => []);

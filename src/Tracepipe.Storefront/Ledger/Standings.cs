@@ -27,6 +27,12 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock)
         await transaction.FirstAsync($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization} for update", Standing.Read, cancel)
         ?? throw new InvalidOperationException($"Organization {organization} has no standing.");
 
+    /// <summary>The same for an id that somebody sent: null when there is no such organization (any more).</summary>
+    public Task<Standing?> TryLockAsync(Guid organization, Transaction transaction, CancellationToken cancel) => transaction.FirstAsync($"""
+        select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended
+        from standings s join organizations o on o.id = s.organization_id and o.deleted_at is null where s.organization_id = {organization} for update of s
+        """, Standing.Read, cancel);
+
     /// <summary>Asks for the standing among other questions of a page.</summary>
     public static Answer<Standing?> Ask(Questions q, Guid organization) =>
         q.First($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization}", Standing.Read);

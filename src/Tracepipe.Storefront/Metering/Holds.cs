@@ -25,14 +25,14 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(wish.OrganizationId, person: null, cancel);
-        var standing = await standings.LockAsync(wish.OrganizationId, transaction, cancel);
+        if (await standings.TryLockAsync(wish.OrganizationId, transaction, cancel) is not { } standing) return Problem.NotFound("Organization");
         var now = clock.GetUtcNow();
         await ReleaseExpiredAsync(wish.OrganizationId, now, transaction, cancel);
 
         var digest = await transaction.FirstAsync($"select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}", r => r.GetFieldValue<byte[]>(0), cancel);
         if (digest is not null)
         {
-            if (!digest.AsSpan().SequenceEqual(wish.BodyDigest)) return Problem.Conflict($"The hold {wish.Id} was asked for before with other words: use another id.");
+            if (!digest.AsSpan().SequenceEqual(wish.BodyDigest)) return Taken(wish.Id);
             return (await ReadAsync(wish.OrganizationId, wish.Id, transaction, cancel))!;
         }
 
@@ -48,6 +48,8 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         var granted = await Quotas.HoldAsync(wish.OrganizationId, allowance.Pocket, wish.Meter, allowance.Period.Start, limit, wish.Quantity, transaction, cancel);
         if (granted < wish.Quantity) return Refusals.QuotaExhausted(allowance, wish.Meter, limit, wish.Quantity); // disposed without commit: nothing is held
 
+        if (await transaction.ExecuteAsync($"insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing", cancel) == 0)
+            return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock
         var expires = now + wish.ExpiresIn;
         var part = new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m);
         await transaction.ExecuteAsync($"""
@@ -70,7 +72,11 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (hold is null) return Problem.NotFound("Hold");
         var units = wish.Quantity ?? hold.Quantity;
         if (hold.State is "committed")
-            return units == hold.Committed || wish.Quantity is null ? hold : Problem.Conflict($"The hold {id} was committed with {hold.Committed}: that stands.");
+        {
+            var isSame = units == hold.Committed && await transaction.FirstAsync(
+                $"select usage_details is not distinct from {Json(wish.Details)} from holds where organization_id = {organization} and id = {id}", r => r.GetBoolean(0), cancel);
+            return isSame ? hold : Problem.Conflict($"The hold {id} was committed with {hold.Committed} and its own details: that stands.");
+        }
         if (hold.State is "released") return Problem.Conflict($"The hold {id} was released: ask for a new one.");
         if (units < 1 || units > hold.Quantity) return Problem.Invalid("quantity", $"Write a whole number from 1 to {hold.Quantity}, what is held.");
 
@@ -152,12 +158,22 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         return due.Value.Count;
     }
 
+    /// <summary>Whose hold this is; null when nobody has one of this id.</summary>
+    public async Task<Guid?> OrganizationOfAsync(string id, CancellationToken cancel)
+    {
+        Answer<Guid?>? found = null;
+        await database.WorkReadAsync(q => found = q.First($"select organization_id from hold_ids where id = {id}", r => (Guid?)r.GetGuid(0)), cancel);
+        return found!.Value;
+    }
+
     /// <summary>The hold with its parts.</summary>
     public async Task<Hold?> FindAsync(Guid organization, string id, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
         return await ReadAsync(organization, id, transaction, cancel);
     }
+
+    private static Problem Taken(string id) => Problem.Conflict($"The hold {id} was asked for before with other words: use another id.");
 
     private static Task ReleaseExpiredAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
         with ended as (
@@ -178,7 +194,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
             hold = q.First($"select meter, quantity, state, granted_at, expires_at, committed from holds where organization_id = {organization} and id = {id}",
                 r => new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []));
             parts = q.List($"select pocket, period_start, quantity, unit_price from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
-                r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3)));
+                r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3) / 1.000000000000000000m)); // 0, not 0.000000000000: a repeated call answers the same text
         }, cancel);
         return hold!.Value is { } found ? found with { Parts = parts!.Value } : null;
     }

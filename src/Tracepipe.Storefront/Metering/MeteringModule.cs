@@ -14,7 +14,11 @@ internal static class MeteringModule
         return builder;
     }
 
-    public static WebApplication MapMetering(this WebApplication app) => app;
+    public static WebApplication MapMetering(this WebApplication app)
+    {
+        app.MapHolds();
+        return app;
+    }
 }
 
 /// <summary>Releases expired holds of organizations that ask for nothing: the clock of <see cref="Holds.SweepAsync"/>.</summary>

@@ -19,6 +19,9 @@ internal static class Policies
     /// <summary>A person who runs this installation.</summary>
     public const string Operator = "operator";
 
+    /// <summary>The sold API's backend, by a service key (<c>tp_svc_…</c>). It acts for every organization.</summary>
+    public const string Service = "service";
+
     /// <summary>Anybody, said explicitly.</summary>
     public const string Anyone = "anyone";
 }
@@ -31,6 +34,9 @@ internal static class KeyClaims
     public const string Key = "key";
     public const string Maker = "maker";
     public const string Permission = "permission";
+
+    /// <summary>The one claim of a service key besides its id.</summary>
+    public const string Service = "service";
 }
 
 internal sealed record PermissionRequirement(string Permission) : IAuthorizationRequirement;

@@ -23,6 +23,7 @@ internal static class OrganizationsModule
             options.FallbackPolicy = options.DefaultPolicy; // a route that says nothing is closed
             options.AddPolicy(Policies.SignedIn, policy => policy.RequireAuthenticatedUser());
             options.AddPolicy(Policies.Operator, policy => policy.RequireAuthenticatedUser().AddRequirements(new OperatorRequirement()));
+            options.AddPolicy(Policies.Service, policy => policy.RequireAuthenticatedUser().RequireClaim(KeyClaims.Service));
             foreach (var permission in Permissions.All)
                 options.AddPolicy(permission, policy => policy.RequireAuthenticatedUser().AddRequirements(new PermissionRequirement(permission)));
         });

@@ -19,12 +19,14 @@ namespace Tracepipe.Tests.App;
 /// </summary>
 public class TestApp(TestServers servers) : IAsyncLifetime
 {
+    private readonly TestClock clock = new();
     private StorefrontApp? app;
     private int people;
 
     public TestServers Servers { get; } = servers;
 
-    public TestClock Clock { get; } = new();
+    /// <summary>Nodes of one installation have one time.</summary>
+    public TestClock Clock => SharesWith?.Clock ?? clock;
 
     /// <summary>Every log line so far, message and exception.</summary>
     public ConcurrentQueue<string> Log { get; } = new();

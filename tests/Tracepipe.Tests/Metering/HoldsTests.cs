@@ -39,9 +39,14 @@ public sealed class HoldsTests(TestApp app) : IClassFixture<TestApp>
     }
 
     private Task<HoldAnswer> HoldAsync(Guid organization, string id, long quantity = 1, TimeSpan? lasts = null) =>
-        Holds.HoldAsync(new HoldWish(organization, id, "workflow", quantity, lasts ?? Hold.Lasts, null, [(byte)quantity]), default);
+        Holds.HoldAsync(new HoldWish(organization, Id(organization, id), "workflow", quantity, lasts ?? Hold.Lasts, null, [(byte)quantity]), default);
 
-    private Task<HoldAnswer> CommitAsync(Guid organization, string id, long? quantity = null) => Holds.CommitAsync(organization, id, new CommitWish(quantity, null), default);
+    private Task<HoldAnswer> CommitAsync(Guid organization, string id, long? quantity = null) => Holds.CommitAsync(organization, Id(organization, id), new CommitWish(quantity, null), default);
+
+    private Task<HoldAnswer> ReleaseAsync(Guid organization, string id) => Holds.ReleaseAsync(organization, Id(organization, id), default);
+
+    // An id is one organization's for ever.
+    private static string Id(Guid organization, string id) => $"{organization:N}-{id}";
 
     private Task<decimal> UsedAsync(Guid organization, string pocket) => app.ScalarAsync<decimal>($"select coalesce(sum(used), 0) from quotas where organization_id = '{organization}' and pocket = '{pocket}'");
 
@@ -71,7 +76,7 @@ public sealed class HoldsTests(TestApp app) : IClassFixture<TestApp>
         Assert.NotNull((await HoldAsync(organization, "a")).Hold);
         var second = (await HoldAsync(organization, "b")).Refusal!;
         Assert.Equal((429, "agents_limit"), (second.Status, second.Details!["reason"]));
-        await Holds.ReleaseAsync(organization, "a", default);
+        await ReleaseAsync(organization, "a");
         Assert.NotNull((await HoldAsync(organization, "b")).Hold);
     }
 
@@ -113,14 +118,14 @@ public sealed class HoldsTests(TestApp app) : IClassFixture<TestApp>
     {
         var organization = await NewOrganizationAsync("pro");
         await HoldAsync(organization, "fails");
-        Assert.Equal("released", (await Holds.ReleaseAsync(organization, "fails", default)).Hold!.State);
-        Assert.Equal("released", (await Holds.ReleaseAsync(organization, "fails", default)).Hold!.State);
+        Assert.Equal("released", (await ReleaseAsync(organization, "fails")).Hold!.State);
+        Assert.Equal("released", (await ReleaseAsync(organization, "fails")).Hold!.State);
         Assert.Equal((0m, 0m, 0L), (await UsedAsync(organization, "included"), await HeldAsync(organization), await RecordsAsync(organization)));
 
         await HoldAsync(organization, "works");
         for (var i = 0; i < 3; i++) Assert.Equal("committed", (await CommitAsync(organization, "works")).Hold!.State);
         Assert.Equal((1m, 0m, 1L), (await UsedAsync(organization, "included"), await HeldAsync(organization), await RecordsAsync(organization)));
-        Assert.Equal(409, (await Holds.ReleaseAsync(organization, "works", default)).Refusal!.Status);
+        Assert.Equal(409, (await ReleaseAsync(organization, "works")).Refusal!.Status);
     }
 
     [Fact]

@@ -101,17 +101,22 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
     {
         Interlocked.Increment(ref questions);
         Answer<Row?>? row = null;
-        await database.WorkReadAsync(q => row = q.First($"""
-            select k.organization_id, k.id, k.logical_id, k.permissions, k.suites, k.expires_at, k.created_by, k.prefix, p.display_name, o.slug, o.name
-            from api_keys k
-            join organizations o on o.id = k.organization_id and o.deleted_at is null
-            left join members m on m.organization_id = k.organization_id and m.person_id = k.created_by
-            left join people p on p.id = m.person_id
-            where k.hash = {hash.ToArray()} and k.revoked_at is null
-            """, Row.Read), cancel);
+        Answer<Guid?>? service = null;
+        await database.WorkReadAsync(q =>
+        {
+            row = q.First($"""
+                select k.organization_id, k.id, k.logical_id, k.permissions, k.suites, k.expires_at, k.created_by, p.display_name, o.slug, o.name
+                from api_keys k
+                join organizations o on o.id = k.organization_id and o.deleted_at is null
+                left join members m on m.organization_id = k.organization_id and m.person_id = k.created_by
+                left join people p on p.id = m.person_id
+                where k.hash = {hash.ToArray()} and k.revoked_at is null
+                """, Row.Read);
+            service = q.First($"select id from service_keys where hash = {hash.ToArray()} and revoked_at is null", r => (Guid?)r.GetGuid(0));
+        }, cancel);
+        if (service!.Value is { } id) return OfService(id);
         if (row!.Value is not { } found) return null;
-        var isService = found.Prefix.StartsWith(ApiKeyFormat.Service, StringComparison.Ordinal);
-        var limits = isService ? KeyLimits.None : await limitsOf(found.Organization, cancel);
+        var limits = await limitsOf(found.Organization, cancel);
         return new VerifiedKey
         {
             Id = found.Id,
@@ -121,7 +126,7 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
             Permissions = found.Permissions.ToFrozenSet(StringComparer.Ordinal),
             Suites = found.Suites,
             ExpiresAt = found.ExpiresAt,
-            IsService = isService,
+            IsService = false,
             Principal = VerifiedKey.PrincipalOf(found.Organization, found.Id, found.Maker, found.Permissions),
             Me = VerifiedKey.MeOf(found.Maker, found.MakerName, found.Organization, found.Slug, found.OrganizationName),
             Buckets = limiter.Of(found.LogicalId, found.Organization, limits),
@@ -130,9 +135,26 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
         };
     }
 
-    private sealed record Row(Guid Organization, Guid Id, Guid LogicalId, string[] Permissions, string[]? Suites, DateTimeOffset? ExpiresAt, Guid? Maker, string Prefix, string? MakerName, string Slug, string OrganizationName)
+    private VerifiedKey OfService(Guid id) => new()
+    {
+        Id = id,
+        LogicalId = id,
+        OrganizationId = Guid.Empty,
+        MakerId = null,
+        Permissions = FrozenSet<string>.Empty,
+        Suites = null,
+        ExpiresAt = null,
+        IsService = true,
+        Principal = VerifiedKey.ServicePrincipalOf(id),
+        Me = default,
+        Buckets = limiter.Of(id, id, KeyLimits.None),
+        Use = null,
+        SeenAt = clock.GetTimestamp(),
+    };
+
+    private sealed record Row(Guid Organization, Guid Id, Guid LogicalId, string[] Permissions, string[]? Suites, DateTimeOffset? ExpiresAt, Guid? Maker, string? MakerName, string Slug, string OrganizationName)
     {
         public static Row Read(NpgsqlDataReader r) => new(r.GetGuid(0), r.GetGuid(1), r.GetGuid(2), r.GetFieldValue<string[]>(3), r.IsDBNull(4) ? null : r.GetFieldValue<string[]>(4),
-            r.IsDBNull(5) ? null : r.GetFieldValue<DateTimeOffset>(5), r.IsDBNull(6) ? null : r.GetGuid(6), r.GetString(7), r.IsDBNull(8) ? null : r.GetString(8), r.GetString(9), r.GetString(10));
+            r.IsDBNull(5) ? null : r.GetFieldValue<DateTimeOffset>(5), r.IsDBNull(6) ? null : r.GetGuid(6), r.IsDBNull(7) ? null : r.GetString(7), r.GetString(8), r.GetString(9));
     }
 }

@@ -38,21 +38,22 @@ internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestLimit
         var (key, no) = await VerifyAsync(context);
         if (no is not null) { await no.WriteAsync(context); return; }
         no = Admit(response, key!, rule.Kind);
-        if (no is null && rule.MissingOf(key!) is { } missing) no = Problem.Forbidden(missing, $"This key may not do that: it lacks the permission {missing}.");
+        no ??= rule.RefusalOf(key!);
         if (no is null && endpoint is null) no = Problem.NotFound("The address");
         if (no is not null) { await no.WriteAsync(context); return; }
 
         context.User = key!.Principal;
         context.Features.Set(key);
-        if (endpoint!.Metadata.GetMetadata<ServesFromKey>() is null)
+        if (!key.IsService && endpoint!.Metadata.GetMetadata<ServesFromKey>() is null)
             context.RequestServices.GetRequiredService<Caller>().IsKey(key.OrganizationId, key.Id, key.MakerId, key.Permissions);
-        await (context.IsIdempotentCall() ? idempotency.RunAsync(context, key.OrganizationId, key.Id, endpoint.RequestDelegate!) : endpoint.RequestDelegate!(context));
+        await (context.IsIdempotentCall() ? idempotency.RunAsync(context, key.OrganizationId, key.Id, endpoint!.RequestDelegate!) : endpoint!.RequestDelegate!(context));
     }
 
     private async Task PassOnAsync(HttpContext context)
     {
         var (key, no) = await VerifyAsync(context);
         no ??= Admit(context.Response, key!, context.GetEndpoint()?.Metadata.GetMetadata<RequestKindMetadata>()?.Kind ?? RequestKind.Other);
+        if (no is null && key!.IsService) no = RouteRule.NeedsApiKey;
         if (no is not null) { await no.WriteAsync(context); return; }
         context.Features.Set(key);
         await next(context);
@@ -83,7 +84,7 @@ internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestLimit
     {
         Volatile.Write(ref key.SeenAt, clock.GetTimestamp());
         if (limiter.Take(response, key.Buckets, kind) is { } tooMany) return tooMany;
-        key.Use.Count(clock.GetUtcNow());
+        key.Use?.Count(clock.GetUtcNow());
         return null;
     }
 }

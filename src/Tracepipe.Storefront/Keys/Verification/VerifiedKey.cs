@@ -29,7 +29,7 @@ internal sealed class VerifiedKey
 
     public required DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>A key of the sold API's backend: no request limit.</summary>
+    /// <summary>A key of the sold API's backend: it belongs to no organization (<see cref="Guid.Empty"/>) and has no request limit.</summary>
     public required bool IsService { get; init; }
 
     /// <summary>For code that asks the framework who calls.</summary>
@@ -41,8 +41,8 @@ internal sealed class VerifiedKey
     /// <summary>What is left of its request limits.</summary>
     public required KeyBuckets Buckets { get; init; }
 
-    /// <summary>Where its requests are counted.</summary>
-    public required KeyUse Use { get; init; }
+    /// <summary>Where its requests are counted; those of service keys are not.</summary>
+    public required KeyUse? Use { get; init; }
 
     /// <summary>When this node last saw it, in ticks of the monotonic clock.</summary>
     public long SeenAt;
@@ -54,6 +54,8 @@ internal sealed class VerifiedKey
         claims.AddRange(permissions.Select(p => new Claim(KeyClaims.Permission, p)));
         return new ClaimsPrincipal(new ClaimsIdentity(claims, KeyClaims.Scheme));
     }
+
+    internal static ClaimsPrincipal ServicePrincipalOf(Guid key) => new(new ClaimsIdentity([new(KeyClaims.Key, key.ToString()), new(KeyClaims.Service, "true")], KeyClaims.Scheme));
 
     internal static byte[] MeOf(Guid? maker, string? name, Guid organization, string slug, string organizationName) =>
         JsonSerializer.SerializeToUtf8Bytes(new Me(maker, name ?? "Former member", new MeOrganization(organization, slug, organizationName)), KeysJson.Default.Me);
