@@ -1,14 +1,15 @@
 namespace Tracepipe.Storefront.Catalog;
 
 /// <summary>
-/// What is for sale. Owns: tiers, meters, rates, request limits, LLM prices; their immutable versions. Does not own: who bought what (Billing), what was
-/// used (Metering), the products and prices at Stripe (Billing).
+/// What is for sale. Owns: tiers, meters, rates, request limits, LLM prices; their immutable versions and the names they have at
+/// Stripe. Does not own: who bought what (Billing), what was used (Metering), making products and prices at Stripe (Billing).
 /// </summary>
 internal static class CatalogModule
 {
     public static WebApplicationBuilder AddCatalog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<Catalogs>();
+        builder.Services.AddSingleton<StripeCatalog>();
         builder.Services.AddHostedService<CatalogLoader>();
         return builder;
     }

@@ -47,18 +47,33 @@ internal sealed class Catalogs(Database database, IConfiguration configuration, 
         if (current is null) await PublishAsync(cancel);
     }
 
-    /// <summary>Makes the file the version in force. Publishing the same document again changes nothing.</summary>
+    /// <summary>Makes the file the version in force. Publishing the document in force again changes nothing.</summary>
     /// <returns>The version, and whether it is new.</returns>
     public async Task<(CatalogVersion Version, bool IsNew)> PublishAsync(CancellationToken cancel)
     {
-        var (json, digest, _) = File();
         await using var transaction = await database.BeginWorkAsync(cancel);
-        var made = await transaction.ExecuteAsync($"insert into catalog_versions (digest, document, published_at) values ({digest}, {json}, {clock.GetUtcNow()}) on conflict (digest) do nothing", cancel);
-        var number = await transaction.FirstAsync($"select version from catalog_versions where digest = {digest}", r => r.GetInt32(0), cancel);
+        var (number, isNew) = await PublishAsync(transaction, cancel);
         await transaction.CommitAsync(cancel);
         await ReadAsync(cancel);
-        return (versions[number], made == 1);
+        return (versions[number], isNew);
     }
+
+    /// <summary>The same in a transaction of the caller, who reads the versions anew afterwards. One at a time may publish.</summary>
+    public async Task<(int Number, bool IsNew)> PublishAsync(Transaction transaction, CancellationToken cancel)
+    {
+        var (json, digest, _) = File();
+        await transaction.ExecuteAsync($"select pg_advisory_xact_lock({PublicationLock})", cancel);
+        var last = await transaction.FirstAsync($"select version, digest from catalog_versions order by version desc limit 1", r => (Number: r.GetInt32(0), Digest: r.GetString(1)), cancel);
+        if (string.Equals(last.Digest, digest, StringComparison.Ordinal)) return (last.Number, false);
+        // A clock that went back must not make a version older than the one it follows.
+        var number = await transaction.FirstAsync($"""
+            insert into catalog_versions (digest, document, published_at)
+            select {digest}, {json}, greatest({clock.GetUtcNow()}, (select max(published_at) from catalog_versions)) returning version
+            """, r => r.GetInt32(0), cancel);
+        return (number, true);
+    }
+
+    private const long PublicationLock = 7236277113;
 
     /// <summary>A version that somebody bought.</summary>
     public async ValueTask<CatalogVersion> GetAsync(int number, CancellationToken cancel)
