@@ -49,6 +49,7 @@ internal static class CheckoutApi
         AddLines(call, session, mode);
         TakeData(given, session, mode);
         if (given.Has("discounts") && given.Has("allow_promotion_codes")) throw StripeError.Invalid("Only one of discounts and allow_promotion_codes can be given.", "allow_promotion_codes", "parameters_exclusive");
+        foreach (var (coupon, code) in DiscountsApi.Read(given)) Discounts.Find(work, coupon, code, customer?.Id);
         session.Set("discounts", new JsonArray([.. DiscountsApi.Read(given).Select(d => (JsonNode)new JsonObject { ["coupon"] = d.Coupon, ["promotion_code"] = d.Code })]));
         CheckoutSessions.Total(work, session);
         if (mode == "payment" && session.Long("amount_total") is > 0 and < Pricing.LeastCharge) throw StripeError.Invalid("The total is below the least that can be charged.", "line_items", "amount_too_small");

@@ -83,7 +83,7 @@ internal static class InvoicesApi
         var (work, given) = (call.Work, call.Params);
         call.CopyTexts(invoice, "description", "footer", "statement_descriptor");
         call.CopyMetadata(invoice);
-        if (given.Text("number") is { } number) invoice["number"] = number;
+        if (given.Has("number")) Number(work, invoice, given.Text("number"));
         if (given.Has("custom_fields")) invoice.Set("custom_fields", given.Clears("custom_fields") ? null : given.Json["custom_fields"]!.DeepClone());
         if (given.Text("collection_method") is { } method) invoice["collection_method"] = method;
         if (given.Has("due_date") || given.Has("days_until_due"))
@@ -93,6 +93,14 @@ internal static class InvoicesApi
         }
         if (given.Has("default_payment_method")) invoice["default_payment_method"] = given.Text("default_payment_method") is { } id ? Method(work, id, invoice.Customer!).Id : null;
         if (given.Has("discounts")) invoice.Set("discounts", new JsonArray([.. DiscountsApi.Read(given).Select(d => (JsonNode)Discounts.Give(work, d.Coupon, d.Code, invoice).Id)]));
+    }
+
+    /// <summary>A number of the account's own; given empty, finalization numbers it.</summary>
+    private static void Number(UnitOfWork work, Doc invoice, string? number)
+    {
+        if (number == invoice["number"]) return;
+        if (number is not null && Invoices.IsTaken(work, number)) throw StripeError.Invalid("Another invoice has this number already.", "number");
+        invoice["number"] = number;
     }
 
     private static Doc Method(UnitOfWork work, string id, string customer)

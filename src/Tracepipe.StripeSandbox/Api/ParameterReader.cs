@@ -114,25 +114,22 @@ internal sealed class ImplementedParameters(string names)
     /// <summary>A parameter that is valid but would be ignored is refused instead.</summary>
     public void Check(JsonObject given)
     {
-        foreach (var (name, value) in given) Check(name, value);
+        if (Missing(given).FirstOrDefault() is { } name) throw StripeError.Unimplemented($"the parameter {name}", name);
     }
 
-    private void Check(string name, JsonNode? value)
+    /// <summary>What of it is not implemented, by full name without indexes.</summary>
+    public IEnumerable<string> Missing(JsonObject given) => given.SelectMany(p => Missing(p.Key, p.Value));
+
+    private IEnumerable<string> Missing(string name, JsonNode? value)
     {
-        if (_names.Contains(name)) return;
+        if (_names.Contains(name)) return [];
         var known = _names.Any(n => n.StartsWith(name + "[", StringComparison.Ordinal));
-        switch (value)
+        return value switch
         {
-            case JsonObject members when known:
-                foreach (var (key, member) in members) Check($"{name}[{key}]", member);
-                break;
-            case JsonArray items when known:
-                foreach (var item in items) Check(name, item);
-                break;
-            case JsonValue when known && value.GetValueKind() == JsonValueKind.String && value.GetValue<string>().Length == 0:
-                break;
-            default:
-                throw StripeError.Unimplemented($"the parameter {name}", name);
-        }
+            JsonObject members when known => members.SelectMany(m => Missing(int.TryParse(m.Key, out _) ? name : $"{name}[{m.Key}]", m.Value)),
+            JsonArray items when known => items.SelectMany(item => Missing(name, item)),
+            JsonValue when known && value.GetValueKind() == JsonValueKind.String && value.GetValue<string>().Length == 0 => [],
+            _ => [name],
+        };
     }
 }

@@ -9,6 +9,8 @@ namespace Tracepipe.StripeSandbox.Api;
 /// </summary>
 internal static class SandboxApi
 {
+    private const long MostDays = 5 * 366;
+
     public static void MapSandbox(this IEndpointRouteBuilder routes)
     {
         var sandbox = routes.MapGroup("/_sandbox");
@@ -30,8 +32,10 @@ internal static class SandboxApi
         sandbox.MapGet("/clock", For((account, _) => ClockOf(account)));
         sandbox.MapPost("/clock", For((account, body) =>
         {
-            var by = body["advance_seconds"]?.GetValue<long>() ?? throw ParameterReader.Missing("advance_seconds");
-            if (by is < 0 or > 5L * 366 * 86400) throw StripeError.Invalid("The clock moves forwards, by at most five years at once.", "advance_seconds");
+            var (seconds, days) = (body["advance_seconds"]?.GetValue<long>(), body["advance_days"]?.GetValue<long>());
+            if (seconds is null == days is null) throw StripeError.Invalid("Say by how much: advance_seconds or advance_days.", "advance_seconds", "parameter_missing");
+            if (seconds is < 0 or > MostDays * 86400 || days is < 0 or > MostDays) throw StripeError.Invalid("The clock moves forwards, by at most five years at once.", "advance_seconds");
+            var by = seconds ?? days!.Value * 86400;
             account.MoveClock(TimeSpan.FromSeconds(by));
             return ClockOf(account);
         }));
@@ -93,7 +97,7 @@ internal static class SandboxApi
         }
     }
 
-    private static JsonObject ClockOf(Account account) => new() { ["now"] = account.Now.ToUnixTimeSeconds(), ["shift_seconds"] = (long)account.Shift.TotalSeconds };
+    private static JsonObject ClockOf(Account account) => new() { ["now"] = account.Now.ToUnixTimeSeconds(), ["shift_seconds"] = (long)account.Shift.TotalSeconds, ["settled"] = account.IsSettled };
 
     private static JsonObject FaultsOf(Account account) => new()
     {

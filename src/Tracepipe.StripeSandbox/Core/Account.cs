@@ -124,15 +124,29 @@ internal sealed class Account : IObjects
 
     internal IEnumerable<Record> CommittedOf(string owner, string kind) => _owned.TryGetValue((owner, kind), out var owned) ? owned.OldestFirst : [];
 
-    /// <summary>What is due first on a clock, but for those that wait for something else.</summary>
-    internal (long At, string Id)? NextDue(string clock, IReadOnlySet<string> except)
+    /// <summary>What is due first on a clock, but for what belongs to those who wait for something else.</summary>
+    internal (long At, string Id, string Owner)? NextDue(string clock, IReadOnlySet<string> except)
     {
         lock (_writing)
         {
             if (!_due.TryGetValue(clock, out var waiting)) return null;
             foreach (var (at, _, _, id) in waiting)
-                if (!except.Contains(id)) return (at, id);
+                if ((_records[id].Customer ?? id) is var owner && !except.Contains(owner)) return (at, id, owner);
             return null;
+        }
+    }
+
+    /// <summary>Nothing is due that has not been done, no clock is under way and no news is still to be delivered for the first time.</summary>
+    internal bool IsSettled
+    {
+        get
+        {
+            lock (_writing)
+            {
+                return !(_due.TryGetValue(Clocks.Wall, out var waiting) && waiting.Count > 0 && waiting.Min.At <= Now.ToUnixTimeSeconds())
+                    && !OldestOfKind(Clocks.Kind).Any(c => c.Body["status"]!.GetValue<string>() == "advancing")
+                    && !OldestOfKind(Deliveries.Pending).Any(d => d.Hidden["attempt"]!.GetValue<long>() == 0);
+            }
         }
     }
 

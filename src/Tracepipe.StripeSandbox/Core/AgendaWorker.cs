@@ -34,7 +34,7 @@ internal sealed class AgendaWorker : BackgroundService
     {
         var waiting = new HashSet<string>();
         while (!stopping.IsCancellationRequested && account.NextDue(Clocks.Wall, waiting) is { } due && due.At <= account.Now.ToUnixTimeSeconds())
-            if (!Step(account, Clocks.Wall, due)) waiting.Add(due.Id);
+            if (!Step(account, Clocks.Wall, (due.At, due.Id))) waiting.Add(due.Owner); // what follows for the same customer waits, too
         TimeSpan? next = account.NextDue(Clocks.Wall, waiting) is { } later ? DateTimeOffset.FromUnixTimeSeconds(later.At) - account.Now : null;
         foreach (var clock in account.Read(work => work.All(Clocks.Kind).Where(c => c.Status == "advancing").Select(c => c.Id).ToList()))
             if (Advance(account, clock, stopping) is { } wait && (next is null || wait < next)) next = wait;
@@ -46,7 +46,7 @@ internal sealed class AgendaWorker : BackgroundService
     {
         var target = account.Read(work => Clocks.Target(work.Get(Clocks.Kind, clock)));
         while (!stopping.IsCancellationRequested && account.NextDue(clock, FrozenSet<string>.Empty) is { } due && due.At <= target)
-            if (!Step(account, clock, due)) return null;
+            if (!Step(account, clock, (due.At, due.Id))) return null;
         var wait = account.Read(work => DateTimeOffset.FromUnixTimeMilliseconds(work.Get(Clocks.Kind, clock).Hidden.Long("ready_from"))) - account.RealNow;
         if (wait > TimeSpan.Zero) return wait;
         account.Write(null, work => Clocks.Arrive(work, work.Get(Clocks.Kind, clock)));

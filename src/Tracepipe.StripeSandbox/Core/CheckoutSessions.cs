@@ -35,12 +35,12 @@ internal static class CheckoutSessions
         session.Set("total_details", new JsonObject { ["amount_discount"] = off, ["amount_shipping"] = 0, ["amount_tax"] = 0 });
     }
 
-    /// <summary>Enters a promotion code on the page; one that is not known or not valid is refused.</summary>
+    /// <summary>Enters a promotion code on the page; one that is not known or does not hold for this order is refused.</summary>
     public static void UseCode(UnitOfWork work, Doc session, string code)
     {
         EnsureOpen(work, session);
         var found = work.All(Discounts.Code).FirstOrDefault(c => string.Equals(c["code"], code, StringComparison.OrdinalIgnoreCase) && c.Flag("active"));
-        if (!session.Flag("allow_promotion_codes") || found is null) throw StripeError.Invalid("This code is not valid.", "promotion_code", "coupon_expired");
+        if (!session.Flag("allow_promotion_codes") || found is null || !Holds(work, session, found)) throw StripeError.Invalid("This code is not valid.", "promotion_code", "coupon_expired");
         session.Set("discounts", new JsonArray(new JsonObject { ["coupon"] = null, ["promotion_code"] = found.Id }));
         Total(work, session);
     }
@@ -49,6 +49,7 @@ internal static class CheckoutSessions
     public static CheckoutResult Confirm(UnitOfWork work, Doc session, Doc method, string? email, bool authenticated = false)
     {
         EnsureOpen(work, session);
+        if (DropSpentCode(work, session) is { } spent) return new(null, null, spent);
         if (!authenticated && Asks(session, method))
         {
             session.Hidden["email"] = email;
@@ -113,6 +114,29 @@ internal static class CheckoutSessions
         if (Obstacle(work, session) is { } obstacle) throw obstacle;
     }
 
+    private static bool Holds(UnitOfWork work, Doc session, Doc code)
+    {
+        try
+        {
+            Discounts.Find(work, null, code.Id, session.Customer);
+            return Discounts.IsReached(code, session.Long("amount_subtotal"), session["currency"]!);
+        }
+        catch (StripeError)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A code may have been used up by somebody else since it was entered: the buyer sees the full price before paying it.</summary>
+    private static StripeError? DropSpentCode(UnitOfWork work, Doc session)
+    {
+        if (!session.Flag("allow_promotion_codes") || session.Array("discounts").Select(d => work.Find(Discounts.Code, d!["promotion_code"]?.GetValue<string>())).FirstOrDefault() is not { } code || Holds(work, session, code)) return null;
+        session.Set("discounts", new JsonArray());
+        Total(work, session);
+        session.Hidden["refusal"] = "The promotion code is not valid any more. Nothing was charged: look at the new total and pay again.";
+        return StripeError.Invalid("The promotion code is not valid any more.", "promotion_code", "coupon_expired");
+    }
+
     private static bool Asks(Doc session, Doc method)
     {
         var behaviour = Cards.Behaviour(method);
@@ -122,6 +146,8 @@ internal static class CheckoutSessions
     private static StripeError? Pay(UnitOfWork work, Doc session, Doc method, string? email, bool authenticated)
     {
         var customer = session.Customer is not null || session["customer_creation"] == "always" || session.Flag("invoice_creation.enabled") || session.Hidden["setup_future_usage"] is not null ? Buyer(work, session, email) : null;
+        if (!session.Flag("invoice_creation.enabled"))
+            foreach (var discount in session.Array("discounts")) Discounts.Use(work, discount!["coupon"]?.GetValue<string>(), discount["promotion_code"]?.GetValue<string>(), session.Customer);
         if (session.Long("amount_total") == 0)
         {
             session["payment_status"] = "no_payment_required";
@@ -258,12 +284,10 @@ internal static class CheckoutSessions
         {
             var coupon = work.Find(Discounts.Coupon, entry!["coupon"]?.GetValue<string>() ?? work.Find(Discounts.Code, entry["promotion_code"]?.GetValue<string>())?["promotion.coupon"]);
             if (coupon is null) continue;
-            var rest = coupon.LongOrNull("amount_off");
-            foreach (var line in lines)
+            var left = lines.Select(l => (l.Id, l.Long("amount_subtotal") - l.Long("amount_discount"), work.Find(Prices.Kind, l["price"])?["product"])).ToList();
+            foreach (var (id, off) in Discounts.Split(coupon, left, session["currency"]!))
             {
-                var left = line.Long("amount_subtotal") - line.Long("amount_discount");
-                var off = rest is { } fixedAmount ? Math.Min(fixedAmount, left) : Pricing.Round(left * coupon.Node("percent_off")!.GetValue<decimal>() / 100);
-                if (rest is not null) rest -= off;
+                var line = lines.First(l => l.Id == id);
                 line.Set("amount_discount", line.Long("amount_discount") + off);
                 line.Set("amount_total", line.Long("amount_subtotal") - line.Long("amount_discount"));
                 total += off;

@@ -13,12 +13,7 @@ internal static class Discounts
     public static Doc Give(UnitOfWork work, string? coupon, string? code, Doc owner)
     {
         var now = Clocks.Now(work, owner.Customer);
-        var promotion = code is null ? null : work.Get(Code, code, "discounts[0][promotion_code]");
-        var given = work.Get(Coupon, promotion is null ? coupon ?? "" : promotion["promotion.coupon"]!, "discounts[0][coupon]");
-        if (promotion is not null) Redeem(work, promotion, owner.Customer, now);
-        if (!given.Flag("valid")) throw StripeError.Invalid("This coupon is not valid any more.", "discounts", "coupon_expired");
-        given.Set("times_redeemed", given.Long("times_redeemed") + 1);
-        Validate(given, now.ToUnixTimeSeconds());
+        var (given, promotion) = Use(work, coupon, code, owner.Customer);
         var discount = work.New(Kind, work.NewId("di_"));
         discount["customer"] = owner.Customer;
         discount["promotion_code"] = promotion?.Id;
@@ -29,6 +24,34 @@ internal static class Discounts
         if (given["duration"] == "repeating") discount.Set("end", now.AddMonths((int)given.Long("duration_in_months")).ToUnixTimeSeconds());
         return discount;
     }
+
+    /// <summary>Counts a use of a coupon, or of a promotion code and its coupon; refused when it may not be used (again).</summary>
+    public static (Doc Coupon, Doc? Code) Use(UnitOfWork work, string? coupon, string? code, string? customer)
+    {
+        var (given, promotion) = Find(work, coupon, code, customer);
+        given.Set("times_redeemed", given.Long("times_redeemed") + 1);
+        Validate(given, Clocks.NowUnix(work, customer));
+        if (promotion is null) return (given, null);
+        promotion.Set("times_redeemed", promotion.Long("times_redeemed") + 1);
+        if (promotion.LongOrNull("max_redemptions") is { } most && promotion.Long("times_redeemed") >= most) promotion.Set("active", false);
+        return (given, promotion);
+    }
+
+    /// <summary>The coupon and the code that a customer may use now; refused when one does not exist or does not hold.</summary>
+    public static (Doc Coupon, Doc? Code) Find(UnitOfWork work, string? coupon, string? code, string? customer)
+    {
+        var now = Clocks.NowUnix(work, customer);
+        var promotion = code is null ? null : work.Get(Code, code, "discounts[0][promotion_code]");
+        var given = work.Get(Coupon, promotion is null ? coupon ?? "" : promotion["promotion.coupon"]!, "discounts[0][coupon]");
+        if (promotion is not null) EnsureHolds(work, promotion, customer, now);
+        Validate(given, now);
+        return given.Flag("valid") ? (given, promotion) : throw StripeError.Invalid("This coupon is not valid any more.", "discounts", "coupon_expired");
+    }
+
+    /// <summary>Whether an order is large enough for a promotion code.</summary>
+    public static bool IsReached(Doc code, long amount, string currency) =>
+        code.LongOrNull("restrictions.minimum_amount") is not { } least
+        || (amount >= least && string.Equals(code["restrictions.minimum_amount_currency"], currency, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>A coupon that has run out, of time or of uses, is not valid any more.</summary>
     public static void Validate(Doc coupon, long now) =>
@@ -65,13 +88,11 @@ internal static class Discounts
         {
             var coupon = work.Find(Coupon, work.Find(Kind, id)?["source.coupon"]);
             if (coupon is null) continue;
-            var products = coupon.Hidden.Array("products").Select(p => p!.GetValue<string>()).ToHashSet();
-            var eligible = lines.Where(l => left[l.Id] > 0 && (products.Count == 0 || products.Contains(l["pricing.price_details.product"] ?? ""))).ToList();
             var total = 0L;
-            foreach (var (line, amount) in Split(coupon, eligible, left, invoice["currency"]!))
+            foreach (var (line, amount) in Split(coupon, [.. lines.Select(l => (l.Id, left[l.Id], l["pricing.price_details.product"]))], invoice["currency"]!))
             {
-                off[line.Id].Add(new JsonObject { ["amount"] = amount, ["discount"] = id });
-                left[line.Id] -= amount;
+                off[line].Add(new JsonObject { ["amount"] = amount, ["discount"] = id });
+                left[line] -= amount;
                 total += amount;
             }
             totals.Add(new JsonObject { ["amount"] = total, ["discount"] = id });
@@ -87,31 +108,30 @@ internal static class Discounts
         return totals.Sum(t => t!["amount"]!.GetValue<long>());
     }
 
-    private static IEnumerable<(Doc Line, long Amount)> Split(Doc coupon, List<Doc> lines, Dictionary<string, long> left, string currency)
+    /// <summary>What a coupon takes off lines of which so much is left; only off the products it is for, and in its own currency.</summary>
+    public static IReadOnlyList<(string Line, long Amount)> Split(Doc coupon, IReadOnlyList<(string Id, long Left, string? Product)> lines, string currency)
     {
-        if (coupon.Node("percent_off") is { } percent)
+        var products = coupon.Hidden.Array("products").Select(p => p!.GetValue<string>()).ToHashSet();
+        var eligible = lines.Where(l => l.Left > 0 && (products.Count == 0 || products.Contains(l.Product ?? "")));
+        if (coupon.Node("percent_off") is { } percent) return [.. eligible.Select(l => (l.Id, Pricing.Round(l.Left * percent.GetValue<decimal>() / 100)))];
+        if (coupon["currency"] != currency) return [];
+        var parts = new List<(string, long)>();
+        var rest = coupon.Long("amount_off");
+        foreach (var (id, left, _) in eligible)
         {
-            foreach (var line in lines) yield return (line, Pricing.Round(left[line.Id] * percent.GetValue<decimal>() / 100));
-            yield break;
-        }
-        if (coupon["currency"] != currency) yield break;
-        var rest = Math.Min(coupon.Long("amount_off"), lines.Sum(l => left[l.Id]));
-        foreach (var line in lines)
-        {
-            var part = Math.Min(rest, left[line.Id]);
-            if (part > 0) yield return (line, part);
+            var part = Math.Min(rest, left);
+            if (part > 0) parts.Add((id, part));
             rest -= part;
         }
+        return parts;
     }
 
-    private static void Redeem(UnitOfWork work, Doc promotion, string? customer, DateTimeOffset now)
+    private static void EnsureHolds(UnitOfWork work, Doc promotion, string? customer, long now)
     {
-        if (!promotion.Flag("active") || promotion.LongOrNull("expires_at") <= now.ToUnixTimeSeconds())
+        if (!promotion.Flag("active") || promotion.LongOrNull("expires_at") <= now)
             throw StripeError.Invalid("This promotion code is not active.", "discounts[0][promotion_code]", "coupon_expired");
         if (promotion.Customer is { } only && only != customer) throw StripeError.Invalid("This promotion code is for another customer.", "discounts[0][promotion_code]");
         if (promotion.Flag("restrictions.first_time_transaction") && customer is not null && work.OfCustomer(customer, Charges.Kind).Any(c => c.Flag("paid")))
             throw StripeError.Invalid("This promotion code is for a first purchase.", "discounts[0][promotion_code]");
-        promotion.Set("times_redeemed", promotion.Long("times_redeemed") + 1);
-        if (promotion.LongOrNull("max_redemptions") is { } most && promotion.Long("times_redeemed") >= most) promotion.Set("active", false);
     }
 }

@@ -21,8 +21,7 @@ internal static class InvoicePayments
         var now = Clocks.NowUnix(work, customer.Id);
         Usage.Refresh(work, invoice);
         Invoices.Total(work, invoice);
-        invoice["number"] = $"{customer["invoice_prefix"]}-{customer.Long("next_invoice_sequence"):0000}";
-        customer.Set("next_invoice_sequence", customer.Long("next_invoice_sequence") + 1);
+        Number(work, invoice, customer);
         customer["currency"] ??= invoice["currency"];
         ApplyBalance(work, invoice, customer);
         invoice.Status = "open";
@@ -160,8 +159,7 @@ internal static class InvoicePayments
         InvoiceTimers.Announce(work, invoice);
         var customer = work.Get("customer", invoice.Customer!);
         var now = Clocks.NowUnix(work, customer.Id);
-        invoice["number"] = $"{customer["invoice_prefix"]}-{customer.Long("next_invoice_sequence"):0000}";
-        customer.Set("next_invoice_sequence", customer.Long("next_invoice_sequence") + 1);
+        Number(work, invoice, customer);
         invoice.Set("starting_balance", 0L);
         invoice.Set("ending_balance", 0L);
         Invoices.Due(invoice, invoice.Long("total"));
@@ -178,6 +176,18 @@ internal static class InvoicePayments
         intent.Hidden["invoice"] = invoice.Id;
         Record(work, invoice, intent);
         Settled(work, intent);
+    }
+
+    /// <summary>The number that its maker gave it, else the next of its customer that is free.</summary>
+    private static void Number(UnitOfWork work, Doc invoice, Doc customer)
+    {
+        while (invoice["number"] is null)
+        {
+            var next = customer.Long("next_invoice_sequence");
+            customer.Set("next_invoice_sequence", next + 1);
+            var number = $"{customer["invoice_prefix"]}-{next:0000}";
+            if (!Invoices.IsTaken(work, number, customer.Id)) invoice["number"] = number;
+        }
     }
 
     private static void Attempted(Doc invoice, Collection how)

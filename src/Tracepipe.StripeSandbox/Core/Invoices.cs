@@ -63,6 +63,10 @@ internal static class Invoices
 
     public static IEnumerable<Doc> Lines(UnitOfWork work, Doc invoice) => work.Children(invoice.Id, LineKind);
 
+    /// <summary>Whether a number stands on an invoice already: of one customer, or of any.</summary>
+    public static bool IsTaken(UnitOfWork work, string number, string? customer = null) =>
+        (customer is null ? work.All(Kind) : work.OfCustomer(customer, Kind)).Any(i => i["number"] == number);
+
     public static Doc AddLine(UnitOfWork work, Doc invoice, Line line)
     {
         var added = work.New(LineKind, work.NewId("il_"), invoice.Id);

@@ -117,6 +117,48 @@ public sealed class CheckoutTests(SandboxFixture sandbox) : IClassFixture<Sandbo
     }
 
     [Fact]
+    public async Task A_code_for_one_use_is_used_once_also_without_an_invoice()
+    {
+        var coupon = (await _api.PostAsync("/v1/coupons", "percent_off=20&duration=once")).Ok().Id;
+        var code = (await _api.PostAsync("/v1/promotion_codes", $"promotion[type]=coupon&promotion[coupon]={coupon}&code=ONCE&max_redemptions=1")).Ok().Id;
+        var form = $"mode=payment&allow_promotion_codes=true&line_items[0][price]={await _api.PriceAsync(5000, "")}&line_items[0][quantity]=1";
+        var (first, second) = (await OpenAsync(form), await OpenAsync(form));
+        foreach (var session in (string[])[first.Id, second.Id]) Write(work => CheckoutSessions.UseCode(work, work.Get(CheckoutSessions.Kind, session), "once"));
+        Assert.NotNull((await PayAsync(first.Id, "4242424242424242")).Redirect);
+        var spent = (await _api.GetAsync($"/v1/promotion_codes/{code}")).Ok();
+        Assert.Equal(("1", "false"), (spent["times_redeemed"], spent["active"]));
+        // The other buyer sees the full price before paying it.
+        Assert.Equal("promotion_code", (await PayAsync(second.Id, "4242424242424242")).Refusal?.Param);
+        var open = (await _api.GetAsync($"/v1/checkout/sessions/{second.Id}")).Ok();
+        Assert.Equal(("open", "5000"), (open["status"], open["amount_total"]));
+        Assert.NotNull((await PayAsync(second.Id, "4242424242424242")).Redirect);
+        Assert.Equal(new List<long> { 5000, 4000 }, (await _api.GetAsync("/v1/charges")).Ok().Data.Select(c => c["amount"]!.GetValue<long>()));
+    }
+
+    [Fact]
+    public async Task A_code_holds_for_its_customer_its_least_amount_and_its_products_only()
+    {
+        var (pro, other) = (await _api.PriceAsync(7900), await _api.PriceAsync(1000, name: "Support"));
+        var product = (await _api.GetAsync($"/v1/prices/{pro}")).Ok()["product"];
+        var (ada, bob) = (await _api.CustomerAsync(), await _api.CustomerAsync());
+        var coupon = (await _api.PostAsync("/v1/coupons", $"percent_off=20&duration=once&applies_to[products][0]={product}")).Ok().Id;
+        await _api.PostAsync("/v1/promotion_codes", $"promotion[type]=coupon&promotion[coupon]={coupon}&code=ADA&customer={ada}");
+        await _api.PostAsync("/v1/promotion_codes", $"promotion[type]=coupon&promotion[coupon]={coupon}&code=LARGE&restrictions[minimum_amount]=10000&restrictions[minimum_amount_currency]=usd");
+        string Form(string customer) => $"mode=subscription&allow_promotion_codes=true&customer={customer}&line_items[0][price]={pro}&line_items[0][quantity]=1&line_items[1][price]={other}&line_items[1][quantity]=1";
+        var (hers, his) = (await OpenAsync(Form(ada)), await OpenAsync(Form(bob)));
+        Assert.Throws<StripeError>(() => Use(his.Id, "ADA"));
+        Assert.Throws<StripeError>(() => Use(hers.Id, "LARGE"));
+        Use(hers.Id, "ADA");
+        var discounted = (await _api.GetAsync($"/v1/checkout/sessions/{hers.Id}")).Ok();
+        Assert.Equal((7320, 1580), (discounted.Number("amount_total"), discounted.Number("total_details.amount_discount")));
+        Assert.NotNull((await PayAsync(hers.Id, "4242424242424242")).Redirect);
+        Assert.Equal(7320, (await _api.GetAsync($"/v1/invoices?customer={ada}")).Ok().Number("data.0.amount_paid"));
+        (await _api.PostAsync("/v1/checkout/sessions", Form(bob).Replace("allow_promotion_codes=true", "discounts[0][coupon]=none", StringComparison.Ordinal) + Urls)).Refused(404, "resource_missing");
+
+        void Use(string session, string code) => Write(work => CheckoutSessions.UseCode(work, work.Get(CheckoutSessions.Kind, session), code));
+    }
+
+    [Fact]
     public async Task It_expires_by_request_or_by_time_and_is_gone_then()
     {
         var price = await _api.PriceAsync(1000, "");

@@ -140,6 +140,38 @@ public sealed class InvoiceTests(SandboxFixture sandbox) : IClassFixture<Sandbox
     }
 
     [Fact]
+    public async Task A_number_of_our_own_stays_and_is_given_once()
+    {
+        var customer = await CustomerAsync();
+        var ours = await DraftAsync(customer, "&number=INV-2026-000123&pending_invoice_items_behavior=exclude&auto_advance=false");
+        Assert.Equal("INV-2026-000123", ours["number"]);
+        (await _api.PostAsync("/v1/invoiceitems", $"customer={customer}&invoice={ours.Id}&amount=4500&currency=usd")).Ok();
+        (await _api.PostAsync("/v1/invoices", $"customer={customer}&number=INV-2026-000123")).Refused(400, null, "number");
+        Assert.Equal("INV-2026-000123", (await _api.PostAsync($"/v1/invoices/{ours.Id}/finalize")).Ok()["number"]);
+        Assert.Equal("INV-2026-000123", (await _api.PostAsync($"/v1/invoices/{ours.Id}/pay")).Ok()["number"]);
+        (await _api.PostAsync($"/v1/invoices/{ours.Id}", "number=INV-2026-000124")).Refused(400, "invoice_not_editable");
+        var next = (await OpenAsync(customer, 700))["number"]!;
+        Assert.EndsWith("-0001", next, StringComparison.Ordinal);
+        var taken = await DraftAsync(customer, $"&number={next[..^1]}2");
+        Assert.Equal(next[..^1] + "2", taken["number"]);
+        Assert.EndsWith("-0003", (await OpenAsync(customer, 700))["number"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Only_what_was_put_on_it_stands_on_an_invoice_that_excludes_pending_items()
+    {
+        var customer = await CustomerAsync();
+        (await _api.PostAsync("/v1/invoiceitems", $"customer={customer}&amount=900&currency=usd")).Ok();
+        var draft = await DraftAsync(customer, "&pending_invoice_items_behavior=exclude&auto_advance=false");
+        (await _api.PostAsync("/v1/invoiceitems", $"customer={customer}&invoice={draft.Id}&amount=4500&currency=usd")).Ok();
+        var again = await _api.InvoiceAsync(draft.Id);
+        Assert.Equal((4500, 1), (again.Number("total"), again.At("lines.data")!.AsArray().Count));
+        Assert.Single((await _api.GetAsync($"/v1/invoiceitems?customer={customer}&pending=true")).Ok().Data);
+        Assert.Equal("draft", again["status"]);
+        Assert.Equal("false", again["auto_advance"]);
+    }
+
+    [Fact]
     public async Task The_balance_goes_first_and_comes_back_when_voided()
     {
         var customer = await CustomerAsync();

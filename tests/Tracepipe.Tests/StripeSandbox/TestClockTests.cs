@@ -48,6 +48,30 @@ public sealed class TestClockTests(SandboxFixture sandbox) : IClassFixture<Sandb
     }
 
     [Fact]
+    public async Task After_a_jump_of_wall_time_all_that_fell_due_happens_in_its_order_and_then_it_is_settled()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        (await _api.PostAsync("/v1/webhook_endpoints", $"url={receiver.Url}&enabled_events[]=*")).Ok();
+        var customer = await _api.CustomerAsync();
+        await _api.UseCardAsync(customer, "pm_card_visa");
+        var made = (await _api.SubscribeAsync(customer, await _api.PriceAsync(1000))).Ok();
+        await _api.UseCardAsync(customer, "pm_card_chargeCustomerFail");
+        (await _api.SandboxAsync("clock", new { })).Refused(400, "parameter_missing");
+        var moved = (await _api.SandboxAsync("clock", new { advance_days = 100 })).Ok();
+        Assert.Equal("false", moved["settled"]);
+        var start = TimeProvider.System.GetTimestamp();
+        while ((await _api.GetAsync("/_sandbox/clock")).Ok()["settled"] != "true") Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(20), "it never settled");
+        Assert.Equal("unpaid", (await _api.SubscriptionAsync(made.Id))["status"]);
+        var invoices = (await _api.GetAsync($"/v1/invoices?customer={customer}")).Ok().Data;
+        Assert.Equal(["draft", "draft", "open", "paid"], invoices.Select(i => i["status"]!.ToString()));
+        Assert.Equal(5, invoices[2]["attempt_count"]!.GetValue<long>());
+        var charges = (await _api.GetAsync($"/v1/charges?customer={customer}&limit=100")).Ok().Data.Select(c => c["created"]!.GetValue<long>()).ToList();
+        var first = charges[^2];
+        Assert.Equal([0, 1, 3, 5, 8], charges.AsEnumerable().Reverse().Skip(1).Select(c => (c - first) / 86400));
+        await _api.BooksBalanceAsync(customer);
+    }
+
+    [Fact]
     public async Task Deleting_a_clock_deletes_what_lives_by_it()
     {
         var (clock, customer) = await _api.ClockedAsync();
