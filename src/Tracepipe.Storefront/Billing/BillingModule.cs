@@ -26,6 +26,11 @@ internal static class BillingModule
         services.AddWrite<DefaultChoice>();
         services.AddWrite<CardDetachment>();
 
+        services.AddSingleton<CatalogueAtStripe>();
+        services.AddHostedService<CatalogueCommands>();
+        services.AddSubcommand("catalog diff", "", CatalogueCommands.DiffAsync);
+        services.AddSubcommand("catalog apply", "", CatalogueCommands.ApplyAsync);
+
         services.AddSingleton<BillingAccounts>();
         services.AddSingleton<StripeCustomers>();
         services.AddSingleton<CardProjection>();

@@ -75,6 +75,15 @@ internal sealed class Catalogs(Database database, IConfiguration configuration, 
 
     private const long PublicationLock = 7236277113;
 
+    /// <summary>Whether the file says something else than the version in force.</summary>
+    public async Task<bool> IsFileNewAsync(CancellationToken cancel)
+    {
+        var digest = File().Digest;
+        Answer<string?>? last = null;
+        await database.WorkReadAsync(q => last = q.First($"select digest from catalog_versions order by version desc limit 1", r => r.GetString(0)), cancel);
+        return !string.Equals(last!.Value, digest, StringComparison.Ordinal);
+    }
+
     /// <summary>A version that somebody bought.</summary>
     public async ValueTask<CatalogVersion> GetAsync(int number, CancellationToken cancel)
     {

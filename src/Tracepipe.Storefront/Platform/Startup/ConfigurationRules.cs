@@ -24,8 +24,9 @@ internal static partial class ConfigurationRules
     }
 
     /// <summary>Refuses what would lose money or leak: a live key with another API base, Production on the sandbox by accident, an empty webhook secret, no mail server.</summary>
+    /// <param name="isServing">False for a subcommand: it takes no money, and <c>catalog apply</c> is how the webhook secret comes into the world.</param>
     /// <exception cref="StartupException">Says which setting is wrong and what to write.</exception>
-    public static void Check(WebApplicationBuilder builder)
+    public static void Check(WebApplicationBuilder builder, bool isServing)
     {
         var configuration = builder.Configuration;
         var key = configuration["Stripe:ApiKey"];
@@ -37,12 +38,12 @@ internal static partial class ConfigurationRules
             throw new StartupException("STRIPE_SECRET_KEY is not a secret key of Stripe: it begins with sk_test_, sk_live_, rk_test_ or rk_live_.");
         if (key is not null && key.Contains("_live_", StringComparison.Ordinal) && apiBase is not null && !string.Equals(apiBase.TrimEnd('/'), "https://api.stripe.com", StringComparison.Ordinal))
             throw new StartupException("A live Stripe key goes to https://api.stripe.com only: remove Stripe__ApiBase or use a test key.");
-        if (secret is not null || (key is not null && !configuration.GetValue<bool>("Stripe:Disabled")))
+        if (secret is not null || (isServing && key is not null && !configuration.GetValue<bool>("Stripe:Disabled")))
         {
             if (secret is null || !SecretFormat().IsMatch(secret))
                 throw new StartupException("STRIPE_WEBHOOK_SECRET must be the endpoint's signing secret: whsec_ and at least 24 characters (several: separate them with commas).");
         }
-        if (!builder.Environment.IsProduction()) return;
+        if (!builder.Environment.IsProduction() || !isServing) return;
         if (isOurStripe && !configuration.GetValue<bool>("Stripe:Sandbox") && !configuration.GetValue<bool>("Stripe:Disabled"))
             throw new StartupException("Production has no Stripe keys: set STRIPE_SECRET_KEY, STRIPE_PUBLISHABLE_KEY and STRIPE_WEBHOOK_SECRET, or allow sandbox payments with Stripe__Sandbox=true.");
         if (string.IsNullOrWhiteSpace(configuration["Smtp:Host"]))

@@ -45,6 +45,7 @@ internal static class SandboxHost
                 ["Stripe:ApiBase"] = origin,
                 ["Stripe:JsUrl"] = origin + "/js/dahlia/stripe.js",
                 ["Stripe:CheckoutOrigins"] = origin,
+                ["Catalog:ApplyAtStart"] = "true", // an empty account sells nothing
             });
             return new Running(server, log);
         }

@@ -55,6 +55,7 @@ internal static class Startup
           --sandbox-urls URL    the payment sandbox's address (default: http://127.0.0.1:5081)
           --selftest            start on free ports with a temporary data folder, walk the main journey, print PASS or FAIL
           operator add EMAIL    make a person an operator of this installation
+          catalog diff | apply  compare catalog.json with what Stripe has, or make Stripe and the price list agree with it
           service-key create [--name NAME]   make a key for the sold API's backend and print it
           service-key list | revoke ID       show or end such keys
         """;

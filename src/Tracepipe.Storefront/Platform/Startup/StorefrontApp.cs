@@ -43,7 +43,7 @@ internal sealed class StorefrontApp : IAsyncDisposable
             configure?.Invoke(builder);
             builder.Services.AddSingleton(command);
             if (!builder.Services.Any(s => s.ServiceType == typeof(TimeProvider))) builder.Services.AddSingleton(TimeProvider.System);
-            ConfigurationRules.Check(builder);
+            ConfigurationRules.Check(builder, listen);
 
             using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
             var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), cancel);
