@@ -71,8 +71,6 @@ public sealed record CheckoutSessionCreateParams : StripeParams
 
     public AutomaticTaxParams? AutomaticTax { get; init; }
 
-    public TaxIdCollectionParams? TaxIdCollection { get; init; }
-
     /// <summary>Without it a one-off payment has no invoice.</summary>
     public CheckoutInvoiceCreationParams? InvoiceCreation { get; init; }
 
@@ -150,11 +148,6 @@ public sealed record CheckoutCustomerUpdateParams
 }
 
 public sealed record AutomaticTaxParams
-{
-    public required bool Enabled { get; init; }
-}
-
-public sealed record TaxIdCollectionParams
 {
     public required bool Enabled { get; init; }
 }

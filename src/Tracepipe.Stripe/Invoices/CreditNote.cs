@@ -126,8 +126,6 @@ public sealed record CreditNoteCreateParams : StripeParams
 
     public string? Memo { get; init; }
 
-    public string? EmailType { get; init; }
-
     public DateTimeOffset? EffectiveAt { get; init; }
 
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }

@@ -99,8 +99,6 @@ public sealed record InvoiceItemCreateParams : StripeParams
 
     public bool? Discountable { get; init; }
 
-    public string? TaxBehavior { get; init; }
-
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
 

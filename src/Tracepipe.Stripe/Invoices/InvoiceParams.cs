@@ -85,8 +85,6 @@ public sealed record InvoicePayParams : StripeParams
 
     /// <summary>Marks it paid without charging.</summary>
     public bool? PaidOutOfBand { get; init; }
-
-    public bool? Forgive { get; init; }
 }
 
 public sealed record InvoiceListParams : ListParams
@@ -118,9 +116,6 @@ public sealed record InvoiceCreatePreviewParams : StripeParams
 
     public string? Currency { get; init; }
 
-    /// <summary><c>next</c> or <c>recurring</c>.</summary>
-    public string? PreviewMode { get; init; }
-
     public IReadOnlyList<DiscountParams>? Discounts { get; init; }
 
     public AutomaticTaxParams? AutomaticTax { get; init; }
@@ -139,8 +134,6 @@ public sealed record PreviewSubscriptionDetailsParams
     public DateTimeOffset? ProrationDate { get; init; }
 
     public BillingModeParams? BillingMode { get; init; }
-
-    public Clearable<DateTimeOffset>? CancelAt { get; init; }
 
     public bool? CancelAtPeriodEnd { get; init; }
 

@@ -49,8 +49,6 @@ public sealed record SubscriptionCreateParams : StripeParams
 
     public string? CollectionMethod { get; init; }
 
-    public int? DaysUntilDue { get; init; }
-
     public IReadOnlyList<DiscountParams>? Discounts { get; init; }
 
     public AutomaticTaxParams? AutomaticTax { get; init; }

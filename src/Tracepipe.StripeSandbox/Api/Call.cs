@@ -21,7 +21,7 @@ internal sealed record Call(UnitOfWork Work, Params Params, IReadOnlyList<string
         if (limit is < 1 or > 100) throw StripeError.Invalid("Parameter limit must be between 1 and 100.", "limit", "parameter_invalid_integer");
         var (after, before) = (Params.Text("starting_after"), Params.Text("ending_before"));
         if (after is not null && before is not null) throw StripeError.Invalid("Only one of starting_after and ending_before can be given.", "starting_after", "parameters_exclusive");
-        var all = newestFirst.Where(Created()).ToList();
+        var all = newestFirst.Where(d => !Params.Has("created") || Within("created", d.Long("created"))).ToList();
         var page = all;
         if (after is not null) page = all[(IndexOf(all, after, "starting_after") + 1)..];
         var more = page.Count > limit;
@@ -59,13 +59,12 @@ internal sealed record Call(UnitOfWork Work, Params Params, IReadOnlyList<string
         doc.Set("metadata", merged);
     }
 
-    private Func<Doc, bool> Created()
+    /// <summary>Whether a moment lies in the range (or is the one moment) that a parameter asks for; any does when it is not given.</summary>
+    public bool Within(string name, long? moment)
     {
-        if (Params.Long("created") is { } exactly) return d => d.Long("created") == exactly;
-        if (Params.Group("created") is not { } range) return _ => true;
-        return d => d.Long("created") is var at
-            && at > (range.Long("gt") ?? long.MinValue) && at >= (range.Long("gte") ?? long.MinValue)
-            && at < (range.Long("lt") ?? long.MaxValue) && at <= (range.Long("lte") ?? long.MaxValue);
+        if (Params.Long(name) is { } exactly) return moment == exactly;
+        return Params.Group(name) is not { } range
+            || (moment is { } at && at > (range.Long("gt") ?? long.MinValue) && at >= (range.Long("gte") ?? long.MinValue) && at < (range.Long("lt") ?? long.MaxValue) && at <= (range.Long("lte") ?? long.MaxValue));
     }
 
     private static int IndexOf(List<Doc> all, string id, string param) =>

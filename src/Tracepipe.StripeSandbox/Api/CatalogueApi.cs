@@ -11,11 +11,11 @@ internal static class CatalogueApi
 
     public static void AddTo(Dictionary<string, Operation> table)
     {
-        table.Add("POST /v1/products", CreateProduct, "name active description id images metadata statement_descriptor unit_label url marketing_features shippable " +
+        table.Add("POST /v1/products", CreateProduct, "name active description id images metadata statement_descriptor unit_label url marketing_features shippable tax_code " +
             "default_price_data[currency] default_price_data[unit_amount] default_price_data[unit_amount_decimal] default_price_data[recurring] default_price_data[metadata]");
         table.Add("GET /v1/products", ListProducts, Operations.Paging + " active ids");
         table.Add("GET /v1/products/{id}", call => call.Show(call.Work.Get(Prices.Product, call.Id, "id")));
-        table.Add("POST /v1/products/{id}", UpdateProduct, "name active description images metadata statement_descriptor unit_label url marketing_features default_price shippable");
+        table.Add("POST /v1/products/{id}", UpdateProduct, "name active description images metadata statement_descriptor unit_label url marketing_features default_price shippable tax_code");
         table.Add("POST /v1/prices", call => call.Show(CreatePrice(call, call.Params)), PriceParameters);
         table.Add("GET /v1/prices", ListPrices, Operations.Paging + " active currency lookup_keys product type recurring[interval] recurring[usage_type] recurring[meter]");
         table.Add("GET /v1/prices/{price}", call => call.Show(call.Work.Get(Prices.Kind, call.Id, "price")));
@@ -81,7 +81,7 @@ internal static class CatalogueApi
     private static void TakeProduct(Call call, Doc product)
     {
         var given = call.Params;
-        call.CopyTexts(product, "description", "statement_descriptor", "unit_label", "url");
+        call.CopyTexts(product, "description", "statement_descriptor", "tax_code", "unit_label", "url");
         if (given.Flag("active") is { } active) product.Set("active", active);
         if (given.Flag("shippable") is { } shippable) product.Set("shippable", shippable);
         foreach (var list in (string[])["images", "marketing_features"])

@@ -13,8 +13,8 @@ internal static class CheckoutApi
     public static void AddTo(Dictionary<string, Operation> table)
     {
         table.Add("POST /v1/checkout/sessions", Create, "mode ui_mode customer customer_email customer_creation client_reference_id line_items[price] line_items[price_data] line_items[quantity] line_items[metadata] success_url cancel_url expires_at metadata " +
-            "allow_promotion_codes discounts[coupon] discounts[promotion_code] billing_address_collection automatic_tax[enabled] payment_method_collection submit_type locale currency " +
-            "subscription_data[metadata] subscription_data[description] subscription_data[trial_period_days] subscription_data[trial_end] subscription_data[trial_settings] subscription_data[billing_mode] subscription_data[billing_cycle_anchor] " +
+            "allow_promotion_codes discounts[coupon] discounts[promotion_code] billing_address_collection automatic_tax[enabled] payment_method_collection customer_update submit_type locale currency " +
+            "subscription_data[metadata] subscription_data[description] subscription_data[trial_period_days] subscription_data[trial_end] subscription_data[trial_settings] subscription_data[billing_mode] subscription_data[billing_cycle_anchor] subscription_data[proration_behavior] " +
             "payment_intent_data[metadata] payment_intent_data[description] payment_intent_data[setup_future_usage] payment_intent_data[receipt_email] setup_intent_data[metadata] setup_intent_data[description] " +
             "invoice_creation[enabled] invoice_creation[invoice_data][description] invoice_creation[invoice_data][metadata] invoice_creation[invoice_data][footer] saved_payment_method_options");
         table.Add("GET /v1/checkout/sessions", List, Operations.Paging + " customer payment_intent status subscription");
@@ -45,11 +45,13 @@ internal static class CheckoutApi
         var mode = given.Text("mode") ?? throw ParameterReader.Missing("mode");
         var customer = given.Text("customer") is { } id ? CustomersApi.Living(work, id) : null;
         if (customer is not null && given.Has("customer_email")) throw StripeError.Invalid("Only one of customer and customer_email can be given.", "customer_email", "parameters_exclusive");
+        // The page asks a known customer for no name and no address: whatever may be updated, there is nothing to update it with.
+        if (customer is null && given.Has("customer_update")) throw StripeError.Invalid("customer_update needs a customer.", "customer_update");
         var session = Blank(call, mode, customer);
         AddLines(call, session, mode);
         TakeData(given, session, mode);
         if (given.Has("discounts") && given.Has("allow_promotion_codes")) throw StripeError.Invalid("Only one of discounts and allow_promotion_codes can be given.", "allow_promotion_codes", "parameters_exclusive");
-        foreach (var (coupon, code) in DiscountsApi.Read(given)) Discounts.Find(work, coupon, code, customer?.Id);
+        foreach (var (coupon, code, _) in DiscountsApi.Read(given)) Discounts.Find(work, coupon, code, customer?.Id);
         session.Set("discounts", new JsonArray([.. DiscountsApi.Read(given).Select(d => (JsonNode)new JsonObject { ["coupon"] = d.Coupon, ["promotion_code"] = d.Code })]));
         CheckoutSessions.Total(work, session);
         if (mode == "payment" && session.Long("amount_total") is > 0 and < Pricing.LeastCharge) throw StripeError.Invalid("The total is below the least that can be charged.", "line_items", "amount_too_small");
@@ -149,6 +151,7 @@ internal static class CheckoutApi
             session.Hidden["subscription_description"] = subscription.Text("description");
             if (subscription.Long("trial_period_days") is > 0 and var days) session.Hidden.Set("trial_days", days);
             if (subscription.Long("trial_end") is { } end) session.Hidden.Set("trial_end", end);
+            session.Hidden["proration_behavior"] = subscription.Text("proration_behavior");
             if (subscription.Long("billing_cycle_anchor") is { } anchor) session.Hidden.Set("billing_cycle_anchor", anchor);
             session.Hidden["missing_payment_method"] = subscription.Group("trial_settings")?.Group("end_behavior")?.Text("missing_payment_method");
         }

@@ -8,7 +8,7 @@ internal static class CreditNotesApi
 {
     public static void AddTo(Dictionary<string, Operation> table)
     {
-        const string Parameters = "invoice amount credit_amount refund_amount out_of_band_amount lines[type] lines[amount] lines[description] lines[invoice_line_item] lines[quantity] lines[unit_amount] memo metadata reason";
+        const string Parameters = "invoice amount credit_amount refund_amount out_of_band_amount lines[type] lines[amount] lines[description] lines[invoice_line_item] lines[quantity] lines[unit_amount] memo metadata reason effective_at";
         table.Add("POST /v1/credit_notes", call => call.Show(CreditNotes.Issue(call.Work, Read(call))), Parameters);
         table.Add("GET /v1/credit_notes/preview", call => call.Work.Rehearse(rehearsal =>
         {
@@ -38,7 +38,7 @@ internal static class CreditNotesApi
         var amount = given.Long("amount") ?? lines.Sum(l => l.Item1);
         if (lines.Count == 0) lines.Add((amount, null, null, null));
         var (refund, credit, elsewhere) = (given.Long("refund_amount") ?? 0, given.Long("credit_amount") ?? 0, given.Long("out_of_band_amount") ?? 0);
-        return new Credit(invoice, amount, refund, credit, elsewhere, lines) { Reason = given.Text("reason"), Memo = given.Text("memo"), Metadata = given.Group("metadata")?.Json };
+        return new Credit(invoice, amount, refund, credit, elsewhere, lines) { Reason = given.Text("reason"), Memo = given.Text("memo"), Metadata = given.Group("metadata")?.Json, EffectiveAt = given.Long("effective_at") };
     }
 
     private static long Amount(Params line)

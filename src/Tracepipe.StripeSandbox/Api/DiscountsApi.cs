@@ -25,11 +25,11 @@ internal static class DiscountsApi
         table.Add("POST /v1/promotion_codes/{promotion_code}", UpdateCode, "active metadata");
     }
 
-    /// <summary>Coupon or code of each entry of <c>discounts[]</c>.</summary>
-    public static IReadOnlyList<(string? Coupon, string? Code)> Read(Params given) => [.. given.Groups("discounts").Select(d =>
-        d.Text("coupon") is null == d.Text("promotion_code") is null
-            ? throw StripeError.Invalid("A discount is either a coupon or a promotion code.", d.Full("coupon"), "parameters_exclusive")
-            : (d.Text("coupon"), d.Text("promotion_code")))];
+    /// <summary>Coupon, code or existing discount of each entry of <c>discounts[]</c>.</summary>
+    public static IReadOnlyList<DiscountChoice> Read(Params given) => [.. given.Groups("discounts").Select(d =>
+        new[] { d.Text("coupon"), d.Text("promotion_code"), d.Text("discount") }.Count(c => c is not null) == 1
+            ? new DiscountChoice(d.Text("coupon"), d.Text("promotion_code"), d.Text("discount"))
+            : throw StripeError.Invalid("A discount is a coupon, a promotion code or one that exists: exactly one of them.", d.Full("coupon"), "parameters_exclusive"))];
 
     private static Doc Coupon(Call call) => call.Work.Get(Discounts.Coupon, call.Id);
 

@@ -6,12 +6,12 @@ namespace Tracepipe.StripeSandbox.Api;
 /// <summary>Invoices, the items that wait for them, and their payments.</summary>
 internal static class InvoicesApi
 {
-    private const string Writable = "auto_advance collection_method custom_fields days_until_due default_payment_method description discounts[coupon] discounts[promotion_code] due_date footer metadata statement_descriptor automatic_tax[enabled]";
+    private const string Writable = "auto_advance collection_method custom_fields days_until_due default_payment_method description discounts due_date effective_at footer metadata statement_descriptor automatic_tax[enabled]";
 
     public static void AddTo(Dictionary<string, Operation> table)
     {
         table.Add("POST /v1/invoices", Create, Writable + " customer currency subscription pending_invoice_items_behavior number");
-        table.Add("GET /v1/invoices", List, Operations.Paging + " customer subscription status collection_method");
+        table.Add("GET /v1/invoices", List, Operations.Paging + " customer subscription status collection_method due_date");
         table.Add("GET /v1/invoices/{invoice}", call => call.Show(Find(call)));
         table.Add("POST /v1/invoices/{invoice}", Update, Writable + " number");
         table.Add("DELETE /v1/invoices/{invoice}", call =>
@@ -91,8 +91,9 @@ internal static class InvoicesApi
             if (invoice["collection_method"] != "send_invoice") throw StripeError.Invalid("Only an invoice that is sent has a due date.", given.Has("due_date") ? "due_date" : "days_until_due");
             invoice.Set("due_date", given.Long("due_date") ?? invoice.Long("created") + (given.Long("days_until_due") * 86400));
         }
+        if (given.Long("effective_at") is { } effective) invoice.Set("effective_at", effective);
         if (given.Has("default_payment_method")) invoice["default_payment_method"] = given.Text("default_payment_method") is { } id ? Method(work, id, invoice.Customer!).Id : null;
-        if (given.Has("discounts")) invoice.Set("discounts", new JsonArray([.. DiscountsApi.Read(given).Select(d => (JsonNode)Discounts.Give(work, d.Coupon, d.Code, invoice).Id)]));
+        if (given.Has("discounts")) invoice.Set("discounts", Discounts.Choose(work, DiscountsApi.Read(given), invoice));
     }
 
     /// <summary>A number of the account's own; given empty, finalization numbers it.</summary>
@@ -152,7 +153,8 @@ internal static class InvoicesApi
         return call.List(all.Where(i =>
             (given.Text("subscription") is not { } subscription || Invoices.SubscriptionOf(i) == subscription)
             && (given.Text("status") is not { } status || i.Status == status)
-            && (given.Text("collection_method") is not { } method || i["collection_method"] == method)));
+            && (given.Text("collection_method") is not { } method || i["collection_method"] == method)
+            && call.Within("due_date", i.LongOrNull("due_date"))));
     }
 
     private static JsonObject Payments(Call call)

@@ -7,7 +7,7 @@ namespace Tracepipe.StripeSandbox.Api;
 internal static class PreviewsApi
 {
     public static void AddTo(Dictionary<string, Operation> table) => table.Add("POST /v1/invoices/create_preview", Preview,
-        "customer subscription currency discounts[coupon] discounts[promotion_code] invoice_items[amount] invoice_items[currency] invoice_items[description] invoice_items[price] invoice_items[price_data] invoice_items[quantity] invoice_items[discountable] invoice_items[period] " +
+        "customer subscription schedule currency discounts invoice_items[amount] invoice_items[currency] invoice_items[description] invoice_items[price] invoice_items[price_data] invoice_items[quantity] invoice_items[discountable] invoice_items[period] " +
         "subscription_details[items][id] subscription_details[items][price] subscription_details[items][price_data] subscription_details[items][quantity] subscription_details[items][deleted] subscription_details[items][metadata] subscription_details[proration_behavior] " +
         "subscription_details[proration_date] subscription_details[cancel_now] subscription_details[cancel_at_period_end] subscription_details[trial_end] subscription_details[billing_mode] subscription_details[billing_cycle_anchor] automatic_tax[enabled]");
 
@@ -20,6 +20,12 @@ internal static class PreviewsApi
         var details = given.Group("subscription_details") ?? new Params([]);
         SubscriptionsApi.CheckMode(details);
         var subscription = given.Text("subscription") is { } id ? work.Get(Subscriptions.Kind, id, "subscription") : null;
+        if (given.Text("schedule") is { } planned)
+        {
+            if (subscription is not null) throw StripeError.Invalid("Only one of subscription and schedule can be given.", "schedule", "parameters_exclusive");
+            subscription = work.Find(Subscriptions.Kind, work.Get(SubscriptionSchedules.Kind, planned, "schedule")["subscription"])
+                ?? throw StripeError.Unimplemented("the preview of a schedule that has not begun", "schedule");
+        }
         var customer = CustomersApi.Living(work, given.Text("customer") ?? subscription?.Customer ?? throw ParameterReader.Missing("customer"));
         if (subscription is not null && subscription.Customer != customer.Id) throw StripeError.Missing("subscription", subscription.Id, "subscription");
         if (subscription is null && !details.Has("items")) subscription = work.OfCustomer(customer.Id, Subscriptions.Kind).LastOrDefault(s => !Subscriptions.IsOver(s));
@@ -31,7 +37,7 @@ internal static class PreviewsApi
         var invoice = subscription is null ? New(call, details, customer) : Next(call, details, subscription);
         if (given.Has("discounts"))
         {
-            invoice.Set("discounts", new JsonArray([.. DiscountsApi.Read(given).Select(d => (JsonNode)Discounts.Give(work, d.Coupon, d.Code, invoice).Id)]));
+            invoice.Set("discounts", Discounts.Choose(work, DiscountsApi.Read(given), invoice));
             Invoices.Total(work, invoice);
         }
         return Previews.Show(work, invoice);

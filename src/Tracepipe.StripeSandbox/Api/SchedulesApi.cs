@@ -6,20 +6,20 @@ namespace Tracepipe.StripeSandbox.Api;
 /// <summary>Subscription schedules: changes that are planned for later.</summary>
 internal static class SchedulesApi
 {
-    private const string PhaseParameters = "phases[items][price] phases[items][price_data] phases[items][quantity] phases[start_date] phases[end_date] phases[duration] phases[proration_behavior] phases[metadata]";
+    private const string PhaseParameters = "phases[items][price] phases[items][price_data] phases[items][quantity] phases[start_date] phases[end_date] phases[duration] phases[proration_behavior] phases[metadata] phases[items][metadata] phases[default_payment_method] phases[description] phases[discounts]";
 
     public static void AddTo(Dictionary<string, Operation> table)
     {
         table.Add("POST /v1/subscription_schedules", Create, "customer from_subscription start_date end_behavior metadata billing_mode " + PhaseParameters);
-        table.Add("GET /v1/subscription_schedules", List, Operations.Paging + " customer");
+        table.Add("GET /v1/subscription_schedules", List, Operations.Paging + " customer scheduled");
         table.Add("GET /v1/subscription_schedules/{schedule}", call => call.Show(Find(call)));
         table.Add("POST /v1/subscription_schedules/{schedule}", Update, "end_behavior metadata proration_behavior " + PhaseParameters);
         table.Add("POST /v1/subscription_schedules/{schedule}/release", call =>
         {
             var schedule = Find(call);
-            SubscriptionSchedules.Release(call.Work, schedule);
+            SubscriptionSchedules.Release(call.Work, schedule, call.Params.Flag("preserve_cancel_date") ?? false);
             return call.Show(schedule);
-        });
+        }, "preserve_cancel_date");
         table.Add("POST /v1/subscription_schedules/{schedule}/cancel", call =>
         {
             var schedule = Find(call);
@@ -71,10 +71,15 @@ internal static class SchedulesApi
         {
             var begins = phase.Long("start_date") ?? start;
             if (phases.Count > 0 && begins != start) throw StripeError.Invalid("Phases follow each other without a gap.", phase.Full("start_date"));
-            var items = phase.Groups("items").Select(i => (CatalogueApi.Resolve(call, i), i.Long("quantity"))).ToList();
+            var items = phase.Groups("items").Select(i => new PhaseItem(CatalogueApi.Resolve(call, i), i.Long("quantity"), i.Group("metadata")?.Json)).ToList();
             if (items.Count == 0) throw ParameterReader.Missing(phase.Full("items"));
-            var end = phase.Long("end_date") ?? End(phase, begins, items[0].Item1);
-            phases.Add(new Phase(begins, end, items, phase.Text("proration_behavior") ?? given.Text("proration_behavior") ?? "create_prorations", phase.Group("metadata")?.Json));
+            var end = phase.Long("end_date") ?? End(phase, begins, items[0].Price);
+            phases.Add(new Phase(begins, end, items, phase.Text("proration_behavior") ?? given.Text("proration_behavior") ?? "create_prorations", phase.Group("metadata")?.Json)
+            {
+                DefaultMethod = phase.Text("default_payment_method") is { } method ? call.Work.Get(PaymentMethods.Kind, method, phase.Full("default_payment_method")).Id : null,
+                Description = phase.Text("description"),
+                Discounts = phase.Has("discounts") ? DiscountsApi.Read(phase) : null,
+            });
             start = end;
         }
         return phases.Count > 0 ? phases : throw ParameterReader.Missing("phases");
@@ -87,6 +92,10 @@ internal static class SchedulesApi
         return interval.After(DateTimeOffset.FromUnixTimeSeconds(start), 1).ToUnixTimeSeconds();
     }
 
-    private static JsonObject List(Call call) =>
-        call.List(call.Params.Text("customer") is { } customer ? call.Work.OfCustomer(customer, SubscriptionSchedules.Kind).Reverse() : call.Work.All(SubscriptionSchedules.Kind));
+    private static JsonObject List(Call call)
+    {
+        var given = call.Params;
+        var all = given.Text("customer") is { } customer ? call.Work.OfCustomer(customer, SubscriptionSchedules.Kind).Reverse() : call.Work.All(SubscriptionSchedules.Kind);
+        return call.List(all.Where(s => given.Flag("scheduled") is not { } scheduled || s.Status == "not_started" == scheduled));
+    }
 }

@@ -11,11 +11,11 @@ internal static class SubscriptionsApi
     public static void AddTo(Dictionary<string, Operation> table)
     {
         table.Add("POST /v1/subscriptions", Create, "customer items[price] items[price_data] items[quantity] items[metadata] add_invoice_items[price] add_invoice_items[price_data] add_invoice_items[quantity] billing_mode billing_cycle_anchor " +
-            "cancel_at cancel_at_period_end collection_method currency default_payment_method description discounts[coupon] discounts[promotion_code] metadata off_session payment_behavior payment_settings[save_default_payment_method] proration_behavior " +
+            "cancel_at cancel_at_period_end collection_method currency default_payment_method description discounts metadata off_session payment_behavior payment_settings[save_default_payment_method] proration_behavior " +
             "trial_end trial_period_days trial_settings automatic_tax[enabled]");
-        table.Add("GET /v1/subscriptions", List, Operations.Paging + " customer price status test_clock");
+        table.Add("GET /v1/subscriptions", List, Operations.Paging + " collection_method customer price status test_clock");
         table.Add("GET /v1/subscriptions/{subscription_exposed_id}", call => call.Show(Find(call, call.Id)));
-        table.Add("POST /v1/subscriptions/{subscription_exposed_id}", Update, ItemParameters + " billing_cycle_anchor cancel_at cancel_at_period_end cancellation_details default_payment_method description discounts[coupon] discounts[promotion_code] metadata " +
+        table.Add("POST /v1/subscriptions/{subscription_exposed_id}", Update, ItemParameters + " billing_cycle_anchor cancel_at cancel_at_period_end cancellation_details default_payment_method description discounts metadata " +
             "off_session payment_behavior payment_settings[save_default_payment_method] proration_behavior proration_date trial_end trial_settings automatic_tax[enabled]");
         table.Add("DELETE /v1/subscriptions/{subscription_exposed_id}", Cancel, "cancellation_details invoice_now prorate");
         table.Add("POST /v1/subscriptions/{subscription}/resume", Resume, "billing_cycle_anchor proration_behavior");
@@ -100,7 +100,7 @@ internal static class SubscriptionsApi
         if (given.Has("default_payment_method")) subscription["default_payment_method"] = given.Text("default_payment_method") is { } method ? Method(call, method, subscription.Customer!).Id : null;
         if (given.Group("payment_settings")?.Text("save_default_payment_method") is { } save) subscription["payment_settings.save_default_payment_method"] = save;
         if (given.Group("trial_settings")?.Group("end_behavior")?.Text("missing_payment_method") is { } missing) subscription["trial_settings.end_behavior.missing_payment_method"] = missing;
-        if (given.Has("discounts")) subscription.Set("discounts", new JsonArray([.. DiscountsApi.Read(given).Select(d => (JsonNode)Discounts.Give(work, d.Coupon, d.Code, subscription).Id)]));
+        if (given.Has("discounts")) subscription.Set("discounts", Discounts.Choose(work, DiscountsApi.Read(given), subscription));
         Plan(call, subscription);
         MoveTrial(call, subscription);
         // A change that waits for its payment, or a subscription that is past due now, is no failed request.
@@ -186,6 +186,7 @@ internal static class SubscriptionsApi
         var status = given.Text("status");
         return call.List(all.Where(s =>
             (status is "all" || (status is null or "ended" ? (s.Status is "canceled" or "incomplete_expired") == (status == "ended") : s.Status == status))
+            && (given.Text("collection_method") is not { } method || s["collection_method"] == method)
             && (given.Text("price") is not { } price || Subscriptions.Items(call.Work, s).Any(i => i["price"] == price))
             && (given.Text("customer") is not null || s["test_clock"] == given.Text("test_clock"))));
     }

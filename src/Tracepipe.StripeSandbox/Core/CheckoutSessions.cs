@@ -114,6 +114,9 @@ internal static class CheckoutSessions
         if (Obstacle(work, session) is { } obstacle) throw obstacle;
     }
 
+    private static IReadOnlyList<DiscountChoice> Chosen(Doc session) =>
+        [.. session.Array("discounts").Select(d => new DiscountChoice(d!["coupon"]?.GetValue<string>(), d["promotion_code"]?.GetValue<string>()))];
+
     private static bool Holds(UnitOfWork work, Doc session, Doc code)
     {
         try
@@ -147,7 +150,7 @@ internal static class CheckoutSessions
     {
         var customer = session.Customer is not null || session["customer_creation"] == "always" || session.Flag("invoice_creation.enabled") || session.Hidden["setup_future_usage"] is not null ? Buyer(work, session, email) : null;
         if (!session.Flag("invoice_creation.enabled"))
-            foreach (var discount in session.Array("discounts")) Discounts.Use(work, discount!["coupon"]?.GetValue<string>(), discount["promotion_code"]?.GetValue<string>(), session.Customer);
+            foreach (var (coupon, code, _) in Chosen(session)) Discounts.Use(work, coupon, code, session.Customer);
         if (session.Long("amount_total") == 0)
         {
             session["payment_status"] = "no_payment_required";
@@ -213,8 +216,9 @@ internal static class CheckoutSessions
             TrialEnd = session.Hidden.LongOrNull("trial_end") ?? (session.Hidden.LongOrNull("trial_days") is { } days ? now.AddDays(days).ToUnixTimeSeconds() : null),
             MissingPaymentMethod = session.Hidden["missing_payment_method"] ?? "create_invoice",
             Anchor = session.Hidden.LongOrNull("billing_cycle_anchor"),
+            ProrateToAnchor = session.Hidden["proration_behavior"] != "none",
             DefaultMethod = method,
-            Discounts = [.. session.Array("discounts").Select(d => (d!["coupon"]?.GetValue<string>(), d["promotion_code"]?.GetValue<string>()))],
+            Discounts = Chosen(session),
             Metadata = (JsonObject?)session.Hidden.Node("subscription_metadata")?.DeepClone() ?? [],
             Description = session.Hidden["subscription_description"],
             Extras = extras,
@@ -271,7 +275,7 @@ internal static class CheckoutSessions
         }
         if (session.Node("invoice_creation.invoice_data.metadata") is JsonObject metadata) invoice.Set("metadata", metadata.DeepClone());
         invoice["description"] = session["invoice_creation.invoice_data.description"];
-        invoice.Set("discounts", new JsonArray([.. session.Array("discounts").Select(d => (JsonNode)Discounts.Give(work, d!["coupon"]?.GetValue<string>(), d["promotion_code"]?.GetValue<string>(), invoice).Id)]));
+        invoice.Set("discounts", Discounts.Choose(work, Chosen(session), invoice));
         Invoices.Total(work, invoice);
         InvoicePayments.PaidBy(work, invoice, intent);
         session["invoice"] = invoice.Id;

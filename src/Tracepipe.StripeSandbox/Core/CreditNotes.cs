@@ -9,6 +9,7 @@ internal sealed record Credit(Doc Invoice, long Amount, long RefundAmount, long 
     public string? Reason { get; init; }
     public string? Memo { get; init; }
     public JsonObject? Metadata { get; init; }
+    public long? EffectiveAt { get; init; }
 }
 
 /// <summary>Corrections of finalized invoices: an open one becomes cheaper, a paid one gives back.</summary>
@@ -47,7 +48,7 @@ internal static class CreditNotes
         note["customer"] = invoice.Customer;
         note.Set("discount_amount", 0L);
         foreach (var name in (string[])["discount_amounts", "pretax_credit_amounts", "refunds", "total_taxes"]) note.Set(name, new JsonArray());
-        note.Set("effective_at", Clocks.NowUnix(work, invoice.Customer));
+        note.Set("effective_at", credit.EffectiveAt ?? Clocks.NowUnix(work, invoice.Customer));
         note["invoice"] = invoice.Id;
         note["memo"] = credit.Memo;
         note.Set("metadata", credit.Metadata?.DeepClone() ?? new JsonObject());

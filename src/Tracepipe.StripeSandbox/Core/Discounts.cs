@@ -2,12 +2,18 @@ using System.Text.Json.Nodes;
 
 namespace Tracepipe.StripeSandbox.Core;
 
+/// <summary>What is asked for by an entry of <c>discounts[]</c>: a coupon, a promotion code, or a discount that is there already.</summary>
+internal sealed record DiscountChoice(string? Coupon, string? Code = null, string? Kept = null);
+
 /// <summary>Coupons at work: who has one, how long, and what it takes off an invoice.</summary>
 internal static class Discounts
 {
     public const string Kind = "discount";
     public const string Coupon = "coupon";
     public const string Code = "promotion_code";
+
+    /// <summary>Gives what was chosen, and keeps what was there; the ids of the discounts are the answer.</summary>
+    public static JsonArray Choose(UnitOfWork work, IEnumerable<DiscountChoice> choices, Doc owner) => new([.. choices.Select(c => (JsonNode)(c.Kept is null ? Give(work, c.Coupon, c.Code, owner) : Keep(work, c.Kept, owner)).Id)]);
 
     /// <summary>Gives a coupon (or the coupon of a promotion code) to a subscription or an invoice.</summary>
     public static Doc Give(UnitOfWork work, string? coupon, string? code, Doc owner)
@@ -125,6 +131,10 @@ internal static class Discounts
         }
         return parts;
     }
+
+    /// <summary>A discount of the object itself, or of the customer that it belongs to.</summary>
+    private static Doc Keep(UnitOfWork work, string id, Doc owner) =>
+        work.Get(Kind, id, "discounts[0][discount]") is { } kept && kept.Customer == owner.Customer ? kept : throw StripeError.Missing("discount", id, "discounts[0][discount]");
 
     private static void EnsureHolds(UnitOfWork work, Doc promotion, string? customer, long now)
     {

@@ -26,7 +26,7 @@ internal static class InvoicePayments
         ApplyBalance(work, invoice, customer);
         invoice.Status = "open";
         invoice.Set("status_transitions.finalized_at", now);
-        invoice.Set("effective_at", now);
+        if (invoice.Node("effective_at") is null) invoice.Set("effective_at", now);
         invoice.Set("automatically_finalizes_at", null);
         HostedLinks.Open(work, invoice);
         Agenda.Set(work, invoice, null);
@@ -165,7 +165,7 @@ internal static class InvoicePayments
         Invoices.Due(invoice, invoice.Long("total"));
         invoice.Status = "open";
         invoice.Set("status_transitions.finalized_at", now);
-        invoice.Set("effective_at", now);
+        if (invoice.Node("effective_at") is null) invoice.Set("effective_at", now);
         HostedLinks.Open(work, invoice);
         work.Emit("invoice.finalized", invoice);
         if (intent is null)

@@ -73,7 +73,7 @@ internal static class Portal
         var planned = SubscriptionSchedules.Around(work, found);
         var current = SubscriptionSchedules.Phases(work, planned)[0];
         var next = Pricing.Interval(change.Items[0].Price!).After(DateTimeOffset.FromUnixTimeSeconds(current.End), 1).ToUnixTimeSeconds();
-        SubscriptionSchedules.Plan(work, planned, [current, new Phase(current.End, next, [(change.Items[0].Price!, change.Items[0].Quantity)], "none", null)]);
+        SubscriptionSchedules.Plan(work, planned, [current, new Phase(current.End, next, [new PhaseItem(change.Items[0].Price!, change.Items[0].Quantity)], "none", null)]);
         work.Emit("subscription_schedule.created", planned);
         work.EmitUpdated("customer.subscription.updated", found);
         return null;

@@ -58,6 +58,7 @@ internal static class Renewals
     public static Doc Preview(UnitOfWork work, Doc subscription)
     {
         var end = Subscriptions.PeriodEnd(work, subscription);
+        if (!SubscriptionSchedules.Foresee(work, subscription, end)) throw StripeError.Invalid("The subscription ends with this period: there is no invoice to come.", "subscription", "invoice_upcoming_none");
         var (lines, _) = Advance(work, subscription, end);
         var invoice = Prorations.Invoice(work, subscription, lines, "subscription_cycle");
         invoice["billing_reason"] = "upcoming";
@@ -85,7 +86,7 @@ internal static class Renewals
     {
         var end = Subscriptions.PeriodEnd(work, subscription);
         var at = end - (long)UpcomingNotice.TotalSeconds;
-        if (subscription.Node("cancel_at") is not null || subscription.Hidden.LongOrNull("noticed") == end) return null;
+        if (subscription.Node("cancel_at") is not null || SubscriptionSchedules.EndsAt(work, subscription, end) || subscription.Hidden.LongOrNull("noticed") == end) return null;
         return at <= Subscriptions.Items(work, subscription).Min(i => i.Long("current_period_start")) ? null : at;
     }
 

@@ -2,8 +2,17 @@ using System.Text.Json.Nodes;
 
 namespace Tracepipe.StripeSandbox.Core;
 
-/// <summary>One stretch of time with its own items.</summary>
-internal sealed record Phase(long Start, long End, IReadOnlyList<(Doc Price, long? Quantity)> Items, string ProrationBehavior, JsonObject? Metadata);
+internal sealed record PhaseItem(Doc Price, long? Quantity, JsonObject? Metadata = null);
+
+/// <summary>One stretch of time with its own items, and what else the subscription has while it lasts.</summary>
+internal sealed record Phase(long Start, long End, IReadOnlyList<PhaseItem> Items, string ProrationBehavior, JsonObject? Metadata)
+{
+    public string? DefaultMethod { get; init; }
+    public string? Description { get; init; }
+
+    /// <summary>The discounts of this time; null leaves them as they are.</summary>
+    public IReadOnlyList<DiscountChoice>? Discounts { get; init; }
+}
 
 /// <summary>A plan of changes to come: phases that follow each other, then release or cancellation.</summary>
 internal static class SubscriptionSchedules
@@ -21,7 +30,12 @@ internal static class SubscriptionSchedules
         var items = Subscriptions.Items(work, subscription);
         schedule["subscription"] = subscription.Id;
         SetPhases(schedule, subscription["currency"]!, [new Phase(items.Min(i => i.Long("current_period_start")), Subscriptions.PeriodEnd(work, subscription),
-            [.. items.Select(i => (Subscriptions.PriceOf(work, i), i.LongOrNull("quantity")))], "create_prorations", null)]);
+            [.. items.Select(i => new PhaseItem(Subscriptions.PriceOf(work, i), i.LongOrNull("quantity"), (JsonObject?)i.Node("metadata")?.DeepClone()))], "create_prorations", (JsonObject?)subscription.Node("metadata")?.DeepClone())
+            {
+                DefaultMethod = subscription["default_payment_method"],
+                Description = subscription["description"],
+                Discounts = [.. subscription.Array("discounts").Select(d => new DiscountChoice(null, Kept: d!.GetValue<string>()))],
+            }]);
         subscription["schedule"] = schedule.Id;
         Enter(work, schedule, 0);
         return schedule;
@@ -57,7 +71,8 @@ internal static class SubscriptionSchedules
         Enter(work, schedule, current);
     }
 
-    public static void Release(UnitOfWork work, Doc schedule)
+    /// <param name="keepsEnd">The end that the schedule had planned stays planned.</param>
+    public static void Release(UnitOfWork work, Doc schedule, bool keepsEnd = false)
     {
         if (IsOver(schedule)) throw StripeError.Invalid($"A schedule that is {schedule.Status} cannot be released.", "schedule");
         var subscription = work.Find(Subscriptions.Kind, schedule["subscription"]);
@@ -68,6 +83,7 @@ internal static class SubscriptionSchedules
         work.Emit("subscription_schedule.released", schedule);
         if (subscription is null) return;
         subscription.Set("schedule", null);
+        if (keepsEnd && schedule["end_behavior"] == "cancel") Cancellations.At(work, subscription, schedule.Array("phases")[^1]!["end_date"]!.GetValue<long>(), prorate: false);
         work.EmitUpdated("customer.subscription.updated", subscription);
     }
 
@@ -112,8 +128,31 @@ internal static class SubscriptionSchedules
 
     public static IReadOnlyList<Phase> Phases(UnitOfWork work, Doc schedule) => [.. schedule.Array("phases").Select(p => new Phase(
         p!["start_date"]!.GetValue<long>(), p["end_date"]!.GetValue<long>(),
-        [.. p["items"]!.AsArray().Select(i => (work.Get(Prices.Kind, i!["price"]!.GetValue<string>()), i["quantity"]?.GetValue<long>()))],
-        p["proration_behavior"]!.GetValue<string>(), p["metadata"] as JsonObject))];
+        [.. p["items"]!.AsArray().Select(i => new PhaseItem(work.Get(Prices.Kind, i!["price"]!.GetValue<string>()), i["quantity"]?.GetValue<long>(), i["metadata"] as JsonObject))],
+        p["proration_behavior"]!.GetValue<string>(), p["metadata"] as JsonObject)
+    {
+        DefaultMethod = p["default_payment_method"]?.GetValue<string>(),
+        Description = p["description"]?.GetValue<string>(),
+        Discounts = p["discounts"] is JsonArray { Count: > 0 } discounts
+            ? [.. discounts.Select(d => new DiscountChoice(d!["coupon"]?.GetValue<string>(), d["promotion_code"]?.GetValue<string>(), d["discount"]?.GetValue<string>()))] : null,
+    })];
+
+    /// <summary>What the subscription will be when its period ends, for previews; false when the plan is that it ends then.</summary>
+    public static bool Foresee(UnitOfWork work, Doc subscription, long end)
+    {
+        if (work.Find(Kind, subscription["schedule"]) is not { } schedule || IsOver(schedule)) return true;
+        var phases = Phases(work, schedule);
+        if (phases.Skip(1).FirstOrDefault(p => p.Start == end) is { } next)
+        {
+            SubscriptionChanges.Replace(work, subscription, Difference(work, subscription, next));
+            SetTerms(work, subscription, next);
+        }
+        return !EndsAt(work, subscription, end);
+    }
+
+    /// <summary>Whether the plan is that the subscription ends then.</summary>
+    public static bool EndsAt(UnitOfWork work, Doc subscription, long end) =>
+        work.Find(Kind, subscription["schedule"]) is { } schedule && !IsOver(schedule) && schedule["end_behavior"] == "cancel" && schedule.Array("phases")[^1]!["end_date"]!.GetValue<long>() == end;
 
     private static void Complete(UnitOfWork work, Doc schedule, long now)
     {
@@ -146,31 +185,44 @@ internal static class SubscriptionSchedules
         if (work.Find(Subscriptions.Kind, schedule["subscription"]) is not { } subscription || Subscriptions.IsOver(subscription)) return;
         var phase = Phases(work, schedule)[index];
         var changes = Difference(work, subscription, phase);
-        if (phase.Metadata is { Count: > 0 } metadata) subscription.Set("metadata", metadata.DeepClone());
+        SetTerms(work, subscription, phase);
         if (changes.Count == 0) return;
         var now = Clocks.NowUnix(work, schedule.Customer);
         if (Subscriptions.PeriodEnd(work, subscription) <= now) SubscriptionChanges.Replace(work, subscription, changes);
         else SubscriptionChanges.Make(work, subscription, new SubscriptionChange(changes) { ProrationBehavior = phase.ProrationBehavior, OffSession = true });
     }
 
+    /// <summary>What a phase says besides its items. A coupon that the subscription has already is not given again.</summary>
+    private static void SetTerms(UnitOfWork work, Doc subscription, Phase phase)
+    {
+        if (phase.Metadata is { Count: > 0 } metadata) subscription.Set("metadata", metadata.DeepClone());
+        if (phase.Description is { } description) subscription["description"] = description;
+        if (phase.DefaultMethod is { } method) subscription["default_payment_method"] = method;
+        if (phase.Discounts is not { } wanted) return;
+        var present = subscription.Array("discounts").Select(d => work.Get(Discounts.Kind, d!.GetValue<string>())).ToList();
+        var choices = wanted.Select(w => present.FirstOrDefault(d => (w.Coupon is not null && d["source.coupon"] == w.Coupon) || (w.Code is not null && d["promotion_code"] == w.Code)) is { } there ? new DiscountChoice(null, Kept: there.Id) : w)
+            .Where(w => w.Kept is null || present.Any(d => d.Id == w.Kept)); // one that was for a single invoice is used up by now
+        subscription.Set("discounts", Discounts.Choose(work, choices.ToList(), subscription));
+    }
+
     private static List<ItemChange> Difference(UnitOfWork work, Doc subscription, Phase phase)
     {
         var changes = new List<ItemChange>();
         var free = Subscriptions.Items(work, subscription).ToList();
-        var missing = new List<(Doc Price, long? Quantity)>();
-        foreach (var (price, quantity) in phase.Items)
+        var missing = new List<PhaseItem>();
+        foreach (var (price, quantity, metadata) in phase.Items)
         {
             if (free.FirstOrDefault(i => i["price"] == price.Id) is not { } same)
             {
-                missing.Add((price, quantity));
+                missing.Add(new PhaseItem(price, quantity, metadata));
                 continue;
             }
             free.Remove(same);
-            if (!Pricing.IsMetered(price) && (quantity ?? 1) != same.Long("quantity")) changes.Add(new ItemChange(same.Id, null, quantity ?? 1));
+            if (!Pricing.IsMetered(price) && (quantity ?? 1) != same.Long("quantity")) changes.Add(new ItemChange(same.Id, null, quantity ?? 1, Metadata: metadata));
         }
-        foreach (var (price, quantity) in missing)
+        foreach (var (price, quantity, metadata) in missing)
         {
-            changes.Add(new ItemChange(free.FirstOrDefault()?.Id, price, Pricing.IsMetered(price) ? null : quantity ?? 1));
+            changes.Add(new ItemChange(free.FirstOrDefault()?.Id, price, Pricing.IsMetered(price) ? null : quantity ?? 1, Metadata: metadata));
             if (free.Count > 0) free.RemoveAt(0);
         }
         changes.AddRange(free.Select(i => new ItemChange(i.Id, null, null, Deleted: true)));
@@ -214,18 +266,19 @@ internal static class SubscriptionSchedules
     private static void SetPhases(Doc schedule, string currency, IReadOnlyList<Phase> phases) => schedule.Set("phases", new JsonArray([.. phases.Select(p => (JsonNode)new JsonObject
     {
         ["add_invoice_items"] = new JsonArray(), ["application_fee_percent"] = null, ["billing_cycle_anchor"] = null, ["billing_thresholds"] = null, ["collection_method"] = null,
-        ["currency"] = currency, ["default_payment_method"] = null, ["default_tax_rates"] = new JsonArray(), ["description"] = null, ["discounts"] = new JsonArray(), ["end_date"] = p.End,
-        ["invoice_settings"] = null, ["items"] = new JsonArray([.. p.Items.Select(i => (JsonNode)Item(i.Price, i.Quantity))]), ["metadata"] = p.Metadata?.DeepClone() ?? new JsonObject(),
+        ["currency"] = currency, ["default_payment_method"] = p.DefaultMethod, ["default_tax_rates"] = new JsonArray(), ["description"] = p.Description,
+        ["discounts"] = new JsonArray([.. (p.Discounts ?? []).Select(d => (JsonNode)new JsonObject { ["coupon"] = d.Coupon, ["discount"] = d.Kept, ["promotion_code"] = d.Code })]), ["end_date"] = p.End,
+        ["invoice_settings"] = null, ["items"] = new JsonArray([.. p.Items.Select(i => (JsonNode)Item(i))]), ["metadata"] = p.Metadata?.DeepClone() ?? new JsonObject(),
         ["on_behalf_of"] = null, ["proration_behavior"] = p.ProrationBehavior, ["start_date"] = p.Start, ["transfer_data"] = null, ["trial_end"] = null,
     })]));
 
-    private static JsonObject Item(Doc price, long? quantity)
+    private static JsonObject Item(PhaseItem item)
     {
-        var item = new JsonObject
+        var shown = new JsonObject
         {
-            ["billing_thresholds"] = null, ["discounts"] = new JsonArray(), ["metadata"] = new JsonObject(), ["plan"] = price.Id, ["price"] = price.Id, ["tax_rates"] = new JsonArray(),
+            ["billing_thresholds"] = null, ["discounts"] = new JsonArray(), ["metadata"] = item.Metadata?.DeepClone() ?? new JsonObject(), ["plan"] = item.Price.Id, ["price"] = item.Price.Id, ["tax_rates"] = new JsonArray(),
         };
-        if (!Pricing.IsMetered(price)) item["quantity"] = quantity ?? 1;
-        return item;
+        if (!Pricing.IsMetered(item.Price)) shown["quantity"] = item.Quantity ?? 1;
+        return shown;
     }
 }

@@ -14,7 +14,7 @@ internal sealed record NewSubscription(Doc Customer, IReadOnlyList<ItemChange> I
     public long? Anchor { get; init; }
     public bool ProrateToAnchor { get; init; } = true;
     public Doc? DefaultMethod { get; init; }
-    public IReadOnlyList<(string? Coupon, string? Code)> Discounts { get; init; } = [];
+    public IReadOnlyList<DiscountChoice> Discounts { get; init; } = [];
     public JsonObject Metadata { get; init; } = [];
     public string? Description { get; init; }
     public string SaveDefault { get; init; } = "off";
@@ -81,7 +81,7 @@ internal static class Subscriptions
             subscription.Set("trial_start", now.ToUnixTimeSeconds());
             subscription.Set("trial_end", anchor);
         }
-        subscription.Set("discounts", new JsonArray([.. wanted.Discounts.Select(d => (JsonNode)Discounts.Give(work, d.Coupon, d.Code, subscription).Id)]));
+        subscription.Set("discounts", Discounts.Choose(work, wanted.Discounts, subscription));
         var invoice = FirstInvoice(work, subscription, wanted, trial);
         subscription.Status = trial ? "trialing" : invoice is null ? "active" : "incomplete";
         subscription["latest_invoice"] = invoice?.Id;

@@ -36,6 +36,44 @@ public sealed class ScheduleTests(SandboxFixture sandbox) : IClassFixture<Sandbo
     }
 
     [Fact]
+    public async Task The_next_invoice_is_shown_with_the_plan_that_will_hold_then_and_with_the_discount_that_stays()
+    {
+        var (clock, _, subscription, pro, basic) = await SubscribedAsync();
+        var coupon = (await _api.PostAsync("/v1/coupons", "percent_off=50&duration=forever")).Ok().Id;
+        (await _api.PostAsync($"/v1/subscriptions/{subscription}", $"discounts[0][coupon]={coupon}")).Ok();
+        var made = (await _api.PostAsync("/v1/subscription_schedules", $"from_subscription={subscription}")).Ok();
+        var discount = made["phases.0.discounts.0.discount"];
+        Assert.StartsWith("di_", discount, StringComparison.Ordinal);
+        var planned = (await _api.PostAsync($"/v1/subscription_schedules/{made.Id}", $"phases[0][items][0][price]={pro}&phases[0][start_date]={made["phases.0.start_date"]}&phases[0][end_date]={made["phases.0.end_date"]}" +
+            $"&phases[0][discounts][0][discount]={discount}&phases[1][items][0][price]={basic}&phases[1][items][0][metadata][tier]=starter&phases[1][discounts][0][discount]={discount}&phases[1][description]=Starter")).Ok();
+        Assert.Equal("Starter", planned["phases.1.description"]);
+        var price = (await _api.GetAsync($"/v1/prices/{basic}")).Ok().Number("unit_amount");
+        foreach (var asked in (string[])[$"subscription={subscription}", $"schedule={made.Id}"])
+        {
+            var preview = (await _api.PostAsync("/v1/invoices/create_preview", asked)).Ok();
+            Assert.Equal((price, price / 2), (preview.Number("subtotal"), preview.Number("total")));
+        }
+        await _api.AdvanceAsync(clock, BillingWorld.Start.AddMonths(1).AddHours(2));
+        var now = await _api.SubscriptionAsync(subscription);
+        Assert.Equal((basic, "Starter", discount), (now["items.data.0.price.id"], now["description"], now["discounts.0"]));
+        Assert.Equal("starter", now["items.data.0.metadata.tier"]);
+        Assert.Equal(price / 2, now.Number("latest_invoice.amount_paid"));
+        Assert.Equal(1, (await _api.GetAsync($"/v1/coupons/{coupon}")).Ok().Number("times_redeemed"));
+    }
+
+    [Fact]
+    public async Task A_planned_end_shows_no_further_invoice_and_stays_planned_after_a_release_that_keeps_it()
+    {
+        var (_, _, subscription, pro, _) = await SubscribedAsync();
+        var made = (await _api.PostAsync("/v1/subscription_schedules", $"from_subscription={subscription}")).Ok();
+        var end = made.Number("phases.0.end_date");
+        (await _api.PostAsync($"/v1/subscription_schedules/{made.Id}", $"end_behavior=cancel&phases[0][items][0][price]={pro}&phases[0][start_date]={made["phases.0.start_date"]}&phases[0][end_date]={end}")).Ok();
+        (await _api.PostAsync("/v1/invoices/create_preview", $"subscription={subscription}")).Refused(400, "invoice_upcoming_none");
+        (await _api.PostAsync($"/v1/subscription_schedules/{made.Id}/release", "preserve_cancel_date=true")).Ok();
+        Assert.Equal(end, (await _api.SubscriptionAsync(subscription)).Number("cancel_at"));
+    }
+
+    [Fact]
     public async Task Canceled_it_takes_the_subscription_along()
     {
         var (_, _, subscription, pro, basic) = await SubscribedAsync();
