@@ -9,7 +9,7 @@ namespace Tracepipe.Postgres;
 /// </summary>
 public sealed class EmbeddedPostgres : IAsyncDisposable
 {
-    private const string Database = "tracepipe";
+    internal const string Database = "tracepipe";
 
     private readonly DataFolder _data;
     private readonly ServerFolder _folder;

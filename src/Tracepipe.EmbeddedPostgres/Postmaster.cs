@@ -53,6 +53,13 @@ internal sealed record Postmaster(int ProcessId, Endpoint Endpoint)
         return null;
     }
 
+    /// <summary>The cluster's running server, as far as its file tells; nothing is put right on the way.</summary>
+    public static Postmaster? Peek(ServerFolder folder)
+    {
+        var path = Path.Combine(folder.Cluster, "postmaster.pid");
+        return File.Exists(path) && Read(ReadShared(path).Split('\n', StringSplitOptions.TrimEntries)) is { Endpoint.Host.Length: > 0 } found && found.IsAlive(folder) ? found : null;
+    }
+
     /// <summary>Starts the server in a session of its own, where no Ctrl+C of our terminal reaches it, and waits until it serves.</summary>
     public static async Task<Postmaster> StartAsync(ServerFolder folder, Endpoint endpoint, ILogger log)
     {

@@ -20,6 +20,9 @@ internal sealed record ServerFolder(string Path, ServerAccount? Account)
 
     public bool HasCluster => Directory.Exists(Cluster);
 
+    /// <summary>Where the cluster of a data folder may live, for somebody who only looks.</summary>
+    public static IReadOnlyList<ServerFolder> Candidates(string data) => [new(data, null), new(System.IO.Path.Combine(Elsewhere, NameOf(data)), null)];
+
     /// <summary>Decides where the cluster of a data folder lives. Where it began it stays.</summary>
     public static async Task<ServerFolder> ForAsync(DataFolder data, ILogger log, CancellationToken cancel)
     {

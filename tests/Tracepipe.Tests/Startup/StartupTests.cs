@@ -79,6 +79,23 @@ public sealed class StartupTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_subcommand_works_beside_the_instance_that_serves()
+    {
+        var first = Start();
+        var address = await first.ReadyAsync();
+        await using var command = ProductProcess.Start(["service-key", "create", "--name", "Backend", "--data", data]);
+        Assert.Equal(0, await command.ExitAsync());
+        var key = command.Output.Last(l => l.StartsWith("tp_svc_", StringComparison.Ordinal));
+
+        // The running instance takes the key and goes on.
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "/v1/holds/nothing/release"));
+        request.Headers.Add("X-API-Key", key);
+        using var response = await TestApp.Http.SendAsync(request);
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, response.StatusCode);
+        Assert.Equal("ok", await HealthAsync(address));
+    }
+
+    [Fact]
     public async Task An_occupied_port_is_named()
     {
         using var other = new TcpListener(System.Net.IPAddress.Loopback, 0);

@@ -11,13 +11,15 @@ internal sealed class DatabaseHost : IAsyncDisposable
     private DatabaseHost(EmbeddedPostgres? embedded) => this.embedded = embedded;
 
     /// <summary>Starts or reaches the database, applies migrations and puts the connection string into the configuration as <c>Database:ConnectionString</c>.</summary>
+    /// <param name="isServing">False for a subcommand, which uses the database of an instance that serves already.</param>
     /// <exception cref="StartupException">It cannot be reached, started or migrated.</exception>
-    public static async Task<DatabaseHost> StartAsync(WebApplicationBuilder builder, ILogger log, CancellationToken cancel)
+    public static async Task<DatabaseHost> StartAsync(WebApplicationBuilder builder, ILogger log, bool isServing, CancellationToken cancel)
     {
         var configured = builder.Configuration.GetConnectionString("Tracepipe");
         EmbeddedPostgres? own = null;
         string connectionString;
-        if (string.IsNullOrWhiteSpace(configured))
+        if (string.IsNullOrWhiteSpace(configured) && !isServing && await Visit.FindAsync(DataFolder(builder.Configuration), cancel) is { } running) connectionString = running;
+        else if (string.IsNullOrWhiteSpace(configured))
         {
             own = await StartEmbeddedAsync(builder, log, cancel);
             connectionString = own.ConnectionString;

@@ -46,7 +46,7 @@ internal sealed class StorefrontApp : IAsyncDisposable
             ConfigurationRules.Check(builder, listen);
 
             using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
-            var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), cancel);
+            var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), listen, cancel);
             parts.Add(database);
             if (listen && await SandboxHost.StartAsync(builder, cancel) is { } sandbox) parts.Add(sandbox);
 
