@@ -129,5 +129,43 @@ internal static class AccountMails
         Tracepipe
         """);
 
+    public static Mail FinishExternalRegistration(string email, string link) => new(email, "Finish creating your Tracepipe account", $"""
+        Hello,
+
+        open this link in the browser you began with, to finish creating your account:
+
+        {link}
+
+        It works once, for 24 hours.
+
+        If you did not ask for an account, ignore this mail. Nothing exists until the link is opened.
+
+        Tracepipe
+        """);
+
+    public static Mail IdentityLinked(string email, string provider, PublicAddress site, DateTimeOffset at) => new(email, "A new way to log in to Tracepipe", $"""
+        Hello,
+
+        since {Stamp(at)} your account can be logged in to with {provider}.
+
+        If it was not you, choose a new password now. That removes it and signs all browsers out:
+
+        {site.Link("/forgot-password")}
+
+        Tracepipe
+        """);
+
+    public static Mail IdentityUnlinked(string email, string provider, PublicAddress site, DateTimeOffset at) => new(email, "A way to log in to Tracepipe was removed", $"""
+        Hello,
+
+        since {Stamp(at)} your account can no longer be logged in to with {provider}.
+
+        If it was not you, choose a new password now. That signs all browsers out:
+
+        {site.Link("/forgot-password")}
+
+        Tracepipe
+        """);
+
     private static string Stamp(DateTimeOffset at) => at.ToString("MMM d, yyyy, HH:mm 'UTC'");
 }

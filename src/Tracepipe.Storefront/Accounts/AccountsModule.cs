@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Tracepipe.Storefront.Accounts.External;
 using Tracepipe.Storefront.Accounts.LogIn;
 using Tracepipe.Storefront.Accounts.Passwords;
 using Tracepipe.Storefront.Accounts.Registration;
@@ -48,12 +49,14 @@ internal static class AccountsModule
         services.AddSingleton<KnownDevice>();
         services.AddSingleton<SignedInDevices>();
         services.AddSingleton<SessionCookie>();
+        services.AddSingleton<NewPeople>();
         services.AddSingleton<Registrations>();
         services.AddSingleton<EmailChange>();
         services.AddSingleton<People>();
         services.AddScoped<LogInDesk>();
         services.AddScoped<PasswordChange>();
         services.AddSingleton<MailTray>();
+        builder.AddExternalSignIn();
         services.AddHostedService<Sweeper>();
         services.AddSingleton(new NavItem(NavSection.Settings, "Profile", "/settings/profile", Lucide.UserRound, 20, OfOrganization: false));
         services.AddSingleton(new NavItem(NavSection.Settings, "Security", "/settings/security", Lucide.ShieldCheck, 30, OfOrganization: false));
@@ -71,6 +74,7 @@ internal static class AccountsModule
         app.UseAuthorization();
         app.UseCheckedForms();
         app.MapDevices();
+        app.MapExternalSignIn();
         return app;
     }
 
@@ -83,3 +87,9 @@ internal static class AccountsModule
 
 /// <summary>A person has proved an e-mail address and now exists, in the running transaction: other modules add what belongs to him (an organization).</summary>
 internal sealed record PersonMade(Guid PersonId, string Name, string Email);
+
+/// <summary>A person did something about his own account, in the running transaction: it belongs into an audit log.</summary>
+/// <param name="Action">Noun and past participle: <c>sign_in.linked</c>.</param>
+/// <param name="Target">What it was done to, as a person would name it. Never a secret.</param>
+/// <param name="Address">The network address it came from.</param>
+internal sealed record AccountActed(Guid PersonId, string Action, string? Target, string? Address);

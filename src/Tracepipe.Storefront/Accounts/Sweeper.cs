@@ -34,6 +34,9 @@ internal sealed partial class Sweeper(Database database, SignedInDevices devices
         {
             q.Execute($"delete from registrations where expires_at < {now}");
             q.Execute($"delete from mailed_links where expires_at < {now}");
+            q.Execute($"delete from external_registrations where expires_at < {now}");
+            q.Execute($"delete from used_sign_in_states where expires_at < {now}");
+            q.Execute($"delete from external_sign_ins where at < {now.AddDays(-400)}");
             q.Execute($"delete from tries where at < {now.AddDays(-1)}");
             q.Execute($"delete from signed_in_devices where last_seen_at < {now.AddDays(-90)}");
         }, cancel);

@@ -29,6 +29,7 @@ internal static class OrganizationsModule
         });
         services.AddAfter<PersonMade>((made, transaction, provider, cancel) =>
             provider.GetRequiredService<Memberships>().MakePersonalAsync(made.PersonId, made.Name, made.Email, transaction, cancel));
+        services.AddAfter<AccountActed>((acted, transaction, provider, cancel) => AccountAudit.WriteAsync(acted, transaction, provider.GetRequiredService<TimeProvider>().GetUtcNow(), cancel));
         services.AddSubcommand("operator add", "EMAIL", Operators.AddAsync);
         return builder;
     }

@@ -35,9 +35,11 @@ internal sealed class LogInDesk(UserManager<Person> people, PasswordWork passwor
     }
 
     /// <summary>Signs the browser in and remembers it as one this person uses.</summary>
-    public async Task AdmitAsync(HttpContext http, Person person)
+    /// <returns>The session.</returns>
+    public async Task<Guid> AdmitAsync(HttpContext http, Person person)
     {
-        await cookie.SignInAsync(http, person);
+        var session = await cookie.SignInAsync(http, person);
         devices.Remember(http, person.Id);
+        return session;
     }
 }

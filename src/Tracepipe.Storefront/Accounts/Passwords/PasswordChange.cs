@@ -60,6 +60,8 @@ internal sealed class PasswordChange(Database database, UserManager<Person> peop
             if (token is not null && await transaction.ExecuteAsync($"delete from mailed_links where token_hash = {Secret.Hash(token)} and purpose = 'password' and expires_at > {now}", cancel) == 0) return false;
             await transaction.ReadAsync(q =>
             {
+                // Whoever has to prove the address again may have been robbed of the account: what the thief linked goes, too. A first password takes nothing away.
+                if (token is not null) q.Execute($"delete from external_identities where person_id = {person.Id} and exists (select 1 from people where id = {person.Id} and password_hash is not null)");
                 q.Execute($"delete from mailed_links where person_id = {person.Id}");
                 q.Execute($"update people set password_hash = {hash}, security_stamp = {stamp}, concurrency_stamp = {Secret.New()} where id = {person.Id}");
                 q.Execute($"update signed_in_devices set revoked_at = {now} where person_id = {person.Id} and revoked_at is null");

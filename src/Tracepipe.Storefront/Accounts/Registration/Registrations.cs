@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Identity;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Tracepipe.Storefront.Accounts.LogIn;
 using Tracepipe.Storefront.Accounts.Passwords;
@@ -15,7 +14,7 @@ internal sealed record PendingRegistration(Guid Id, string Name, string Email, s
 /// password, so a stranger who registers another's address gains nothing when its owner opens the link: in any browser but the registering one the link
 /// alone brings no stored password to life.
 /// </summary>
-internal sealed class Registrations(Database database, PasswordWork passwords, Delays delays, Outbox outbox, PublicAddress site, ILookupNormalizer normalizer, IServiceScopeFactory scopes,
+internal sealed class Registrations(Database database, PasswordWork passwords, Delays delays, Outbox outbox, PublicAddress site, ILookupNormalizer normalizer, NewPeople people,
     TimeProvider clock)
 {
     private static readonly TimeSpan Lasts = TimeSpan.FromHours(24);
@@ -70,26 +69,11 @@ internal sealed class Registrations(Database database, PasswordWork passwords, D
     public async Task<Person?> CompleteAsync(PendingRegistration registration, string name, string passwordHash, CancellationToken cancel)
     {
         var normalized = normalizer.NormalizeEmail(registration.Email);
-        var now = clock.GetUtcNow();
         await using var transaction = await database.BeginWorkAsync(cancel);
         var waiting = await transaction.ListAsync($"delete from registrations where normalized_email = {normalized} returning id", r => r.GetGuid(0), cancel);
         if (!waiting.Contains(registration.Id)) return null;
 
-        await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<AccountsDb>();
-        db.Database.SetDbConnection(transaction.Connection);
-        await db.Database.UseTransactionAsync(transaction.Underlying, cancel);
-        var person = new Person { Id = Guid.CreateVersion7(), DisplayName = name, Email = registration.Email, EmailConfirmed = true, PasswordHash = passwordHash, CreatedAt = now };
-        try
-        {
-            var made = await scope.ServiceProvider.GetRequiredService<UserManager<Person>>().CreateAsync(person);
-            if (!made.Succeeded) throw new InvalidOperationException($"A person could not be made: {string.Join(", ", made.Errors.Select(e => e.Code))}.");
-        }
-        catch (DbUpdateException taken) when (taken.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
-        {
-            return null;
-        }
-        await scope.ServiceProvider.RaiseAsync(new PersonMade(person.Id, person.DisplayName, person.Email), transaction, cancel);
+        if (await people.MakeAsync(name, registration.Email, passwordHash, transaction, cancel) is not { } person) return null;
         await transaction.CommitAsync(cancel);
         return person;
     }

@@ -1,3 +1,5 @@
+using Tracepipe.Storefront.Accounts.External;
+using Tracepipe.Storefront.Accounts.External.Pages;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
 
@@ -16,15 +18,17 @@ internal static class DeviceRoutes
         devices.MapPost("/end-others", EndOthersAsync).RequireAntiforgery();
     }
 
-    private static async Task LogOutAsync(HttpContext context, SessionCookie cookie)
+    private static async Task LogOutAsync(HttpContext context, SessionCookie cookie, ProviderSessions providers, CancellationToken cancel)
     {
+        var session = context.User.SessionId();
         await cookie.SignOutAsync(context);
-        context.SeeOther("/login");
+        if (session is { } ended && await providers.TakeAsync(ended, cancel) is var (provider, address)) await LeavingPage.WriteAsync(context, address, provider.Label);
+        else context.SeeOther("/login");
     }
 
-    private static async Task EndAsync(Guid id, HttpContext context, SessionCookie cookie, SignedInDevices devices, CancellationToken cancel)
+    private static async Task EndAsync(Guid id, HttpContext context, SessionCookie cookie, SignedInDevices devices, ProviderSessions providers, CancellationToken cancel)
     {
-        if (id == context.User.SessionId()) { await LogOutAsync(context, cookie); return; }
+        if (id == context.User.SessionId()) { await LogOutAsync(context, cookie, providers, cancel); return; }
         if (await devices.EndAsync(context.User.PersonId(), id, cancel)) Flash.Set(context, Tone.Success, "Device signed out");
         else Flash.Set(context, Tone.Info, "That device was signed out already.");
         context.SeeOther(Page);

@@ -12,11 +12,12 @@ internal sealed class SessionCookie(SignedInDevices devices) : CookieAuthenticat
     public const string Name = "tracepipe";
 
     /// <summary>Begins a session with a new ticket; whatever session the browser had before is over.</summary>
-    public async Task SignInAsync(HttpContext http, Person person)
+    public async Task<Guid> SignInAsync(HttpContext http, Person person)
     {
         var session = await devices.BeginAsync(person.Id, http.User.SessionId(), http, http.RequestAborted);
         var facts = new SessionFacts(person.Id, person.SecurityStamp!, person.DisplayName, person.Email!);
         await http.SignInAsync(Scheme, Principal(session, facts), new AuthenticationProperties { IsPersistent = true });
+        return session;
     }
 
     /// <summary>Ends the session on the server too: the old cookie is worth nothing afterwards.</summary>

@@ -1,0 +1,128 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Tracepipe.Tests.App;
+using Xunit;
+
+namespace Tracepipe.Tests.Accounts.External;
+
+/// <summary>The product with one provider configured; its verbs are what people do to sign in with it.</summary>
+public class SignInApp(TestServers servers) : TestApp(servers)
+{
+    public const string ClientId = "tracepipe";
+    public const string ClientSecret = "a client's secret of forty characters ok";
+    private static int people;
+
+    public OpenIdProvider Provider { get; private set; } = null!;
+
+    /// <summary>The provider's name in addresses.</summary>
+    public virtual string Name => "sso";
+
+    /// <summary>The provider's settings beside its authority and client.</summary>
+    protected virtual Dictionary<string, string?> Settings => new(StringComparer.Ordinal) { ["Label"] = "Contoso", ["ApiAudience"] = OpenIdProvider.Api };
+
+    /// <summary>What the provider knows of this site beside its addresses.</summary>
+    protected virtual object Client(string address) => new
+    {
+        client_id = ClientId,
+        client_secret = ClientSecret,
+        redirect_uris = new[] { $"{address}/signin-oidc/{Name}" },
+        post_logout_redirect_uris = new[] { $"{address}/login" },
+    };
+
+    public override async ValueTask InitializeAsync()
+    {
+        Provider = await OpenIdProvider.StartAsync();
+        await base.InitializeAsync();
+        await Provider.RegisterAsync(Client(Address.GetLeftPart(UriPartial.Authority)));
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        await Provider.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    protected override void Configure(WebApplicationBuilder builder)
+    {
+        var settings = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Authority"] = Provider.Issuer, ["ClientId"] = ClientId, ["ClientSecret"] = ClientSecret };
+        foreach (var (name, value) in Settings) settings[name] = value;
+        builder.Configuration.AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>("Oidc:Providers:0:" + s.Key, s.Value)));
+    }
+
+    /// <summary>Somebody with an account at the provider and a checked address there.</summary>
+    public async Task<(string Account, string Email)> NewcomerAsync(bool isVerified = true, string? email = null)
+    {
+        var account = $"account{Interlocked.Increment(ref people)}";
+        email ??= $"{account}@contoso.example";
+        await Provider.AddAsync(account, new { email, email_verified = isVerified, name = "Grace Hopper", oid = "oid-" + account, tid = EntraApp.TenantId });
+        return (account, email);
+    }
+
+    /// <summary>From our address through the provider's pages; returns the address that the provider sends the browser back to.</summary>
+    /// <param name="account">Who signs in there; null cancels.</param>
+    public async Task<Uri> GoAsync(TestBrowser browser, string? account, string? from = null)
+    {
+        var at = new Uri(Address, from ?? "/login/with/" + Name);
+        var response = await browser.GetAsync(at.ToString());
+        for (var hops = 0; hops < 10; hops++)
+        {
+            if ((int)response.StatusCode is >= 300 and < 400)
+            {
+                at = new Uri(at, response.Headers.Location!);
+                if (at.Authority == Address.Authority) return at;
+                response = await browser.GetAsync(at.ToString());
+                continue;
+            }
+            Assert.True(response.StatusCode is HttpStatusCode.OK, $"{at}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+            Assert.StartsWith("/interaction/", at.AbsolutePath, StringComparison.Ordinal);
+            response = await browser.Http.PostAsync(at, new FormUrlEncodedContent([new("account", account ?? ""), new("do", account is null ? "cancel" : "sign-in")]));
+        }
+        throw new InvalidOperationException("The provider leads in circles.");
+    }
+
+    /// <summary>Signs in with the provider and stands on the page that follows.</summary>
+    public async Task<HttpResponseMessage> SignInAsync(TestBrowser browser, string? account, string? from = null) =>
+        await browser.FollowAsync(await browser.GetAsync((await GoAsync(browser, account, from)).PathAndQuery));
+
+    /// <summary>Links the provider to the account of the signed-in browser, proving it with the password.</summary>
+    public async Task<HttpResponseMessage> LinkAsync(TestBrowser browser, string account, string password) =>
+        await SignInAsync(browser, account, await BeginLinkAsync(browser, password));
+
+    /// <summary>Proves the password on the link page; returns the address at which the page goes on.</summary>
+    public async Task<string> BeginLinkAsync(TestBrowser browser, string password)
+    {
+        var proved = await browser.SubmitAsync($"/settings/security/link/{Name}", new() { ["Current password"] = password });
+        Assert.Equal(HttpStatusCode.OK, proved.StatusCode);
+        var refresh = Assert.Single(proved.Headers.GetValues("Refresh"));
+        Assert.StartsWith("0;url=/login/with/", refresh, StringComparison.Ordinal);
+        return refresh["0;url=".Length..];
+    }
+
+    /// <summary>The reason that the problem page was reached with.</summary>
+    public static string ReasonOf(HttpResponseMessage response)
+    {
+        var address = response.RequestMessage!.RequestUri!;
+        Assert.Equal("/login/problem", address.AbsolutePath);
+        return System.Web.HttpUtility.ParseQueryString(address.Query)["reason"]!;
+    }
+
+    public Task<long> OutcomesAsync(string outcome) => this.CountAsync($"external_sign_ins where outcome = '{outcome}'");
+}
+
+/// <summary>The same with the preset of Entra External ID: claims in the id_token, persons named by <c>oid</c>, one directory.</summary>
+public class EntraApp(TestServers servers) : SignInApp(servers)
+{
+    public const string TenantId = "6f1e3c52-0b57-4a4c-9d5e-2f8f2f1c7a10";
+
+    public override string Name => "microsoft";
+
+    protected override Dictionary<string, string?> Settings => new(StringComparer.Ordinal) { ["Preset"] = "EntraExternalId", ["TenantId"] = TenantId, ["Issuer"] = Provider.Issuer, ["ApiAudience"] = OpenIdProvider.Api };
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        await Provider.PutClaimsIntoIdTokenAsync(into: true);
+    }
+}

@@ -1,0 +1,170 @@
+// A certified OpenID provider on loopback. Prints its address as the first line and serves until standard input ends.
+//
+// Everything a client sees comes from `oidc-provider`; `/control/…` sets up clients and people, rotates keys, counts requests, and makes single answers
+// wrong in a named way, signed with the provider's own keys, as only a broken or hostile provider could.
+import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { CompactSign, importJWK } from 'jose';
+import * as oidc from 'oidc-provider';
+
+const Provider = oidc.default;
+const API = 'urn:tracepipe:api';
+const state = { clients: [], people: {}, keys: [], claimsInIdToken: false, fault: null, seen: {}, issued: [], down: false };
+let issuer;
+let provider;
+
+function newKey(alg) {
+  const { privateKey } = alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg, use: 'sig' };
+}
+
+function rebuild() {
+  provider = new Provider(issuer, {
+    clients: state.clients,
+    jwks: { keys: state.keys },
+    cookies: { keys: ['a test has no secrets'] },
+    claims: { openid: ['sub', 'oid', 'tid'], email: ['email', 'email_verified', 'xms_edov'], profile: ['name', 'given_name', 'family_name'] },
+    conformIdTokenClaims: !state.claimsInIdToken,
+    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'HS256'] },
+    pkce: { required: () => true },
+    async findAccount(_, sub) {
+      const claims = state.people[sub];
+      return claims && { accountId: sub, claims: () => ({ sub, ...claims }) };
+    },
+    // Everybody consents: what is asked is no part of the tests.
+    async loadExistingGrant(ctx) {
+      const grant = new ctx.oidc.provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });
+      grant.addOIDCScope('openid email profile');
+      grant.addResourceScope(API, 'access');
+      await grant.save();
+      return grant;
+    },
+    interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_, audience) => ({ audience, scope: 'access', accessTokenFormat: 'jwt', accessTokenTTL: 3600 }),
+      },
+      rpInitiatedLogout: {
+        logoutSource(ctx, form) {
+          ctx.body = page('Sign out', `${form}<button form="op.logoutForm" name="logout" value="yes">Sign out of the provider</button>`);
+        },
+      },
+    },
+    renderError(ctx, out) {
+      ctx.type = 'html';
+      ctx.body = page('Refused', `<pre>${escape(JSON.stringify(out))}</pre>`);
+    },
+  });
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === '/token' && ctx.body?.id_token) await spoil(ctx);
+    if (ctx.path === '/me' && state.fault?.userinfo) { ctx.body = { ...ctx.body, ...state.fault.userinfo }; state.fault = null; }
+  });
+}
+
+/** Makes the id_token of this answer wrong, once, as the fault says. */
+async function spoil(ctx) {
+  const fault = state.fault;
+  if (fault && !fault.userinfo) {
+    state.fault = null;
+    if (fault.drop) ctx.body = { ...ctx.body, id_token: undefined };
+    else ctx.body = { ...ctx.body, id_token: await wrong(ctx.body.id_token, fault) };
+  }
+  state.issued.push(ctx.body.id_token, ctx.body.access_token);
+}
+
+async function wrong(token, fault) {
+  const [head, body, signature] = token.split('.');
+  const header = { ...JSON.parse(Buffer.from(head, 'base64url')), ...fault.header };
+  const claims = { ...JSON.parse(Buffer.from(body, 'base64url')), ...fault.set };
+  for (const name of fault.remove ?? []) delete claims[name];
+  for (const name of fault.removeHeader ?? []) delete header[name];
+  const encode = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+  const payload = fault.rawClaims ?? JSON.stringify(claims);
+  switch (fault.sign) {
+    case 'none': return `${encode({ ...header, alg: 'none' })}.${encode(payload)}.`;
+    case 'keep': return `${fault.header ? encode(header) : head}.${encode(payload)}.${signature}`;
+    case 'hmac-of-public-key': {
+      const input = `${encode({ ...header, alg: 'HS256' })}.${encode(payload)}`;
+      const pem = createPublicKey({ key: state.keys[0], format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+      return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
+    }
+    case 'foreign': return sign(newKey(header.alg), header, payload);
+    default: return sign(state.keys.find((k) => k.alg === header.alg) ?? state.keys[0], header, payload);
+  }
+}
+
+async function sign(key, header, payload) {
+  return new CompactSign(new TextEncoder().encode(payload)).setProtectedHeader(header).sign(await importJWK(key, header.alg), { crit: { 'urn:x': true } });
+}
+
+const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const page = (title, body) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${title}</title><link rel="icon" href="data:,"></head><body><h1>${title}</h1>${body}</body></html>`;
+
+async function read(req) {
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function html(res, body) {
+  res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(body);
+}
+
+async function interact(req, res) {
+  const details = await provider.interactionDetails(req, res);
+  if (req.method === 'GET') {
+    return html(res, page('Sign in to the provider', `<form method="post"><label>Account <input name="account" autofocus></label> <button name="do" value="sign-in">Sign in</button> <button name="do" value="cancel">Cancel</button></form><p>${escape(details.prompt.name)}</p>`));
+  }
+  const form = new URLSearchParams(await read(req));
+  const result = form.get('do') === 'cancel'
+    ? { error: 'access_denied', error_description: 'The person canceled.' }
+    : { login: { accountId: form.get('account') } };
+  return provider.interactionFinished(req, res, result, { mergeWithLastSubmission: false });
+}
+
+const controls = {
+  clients: (body) => { state.clients = [...state.clients.filter((c) => c.client_id !== body.client_id), body]; rebuild(); },
+  people: (body) => { Object.assign(state.people, body); },
+  settings: (body) => { Object.assign(state, body); rebuild(); },
+  fault: (body) => { state.fault = body; },
+  down: (body) => { state.down = body.down; },
+  rotate: (body) => { state.keys = [newKey(body.alg ?? 'RS256'), ...(body.keep ? state.keys : []), newKey(body.alg === 'ES256' ? 'RS256' : 'ES256')]; rebuild(); },
+  seen: () => ({ requests: state.seen, issued: state.issued }),
+  /** An access token as the provider issues it to a program of this client for the API. */
+  async token(body) {
+    const client = await provider.Client.find(body.client_id);
+    const token = new provider.AccessToken({ client, accountId: body.sub, grantId: randomUUID(), scope: 'access', gty: 'authorization_code', expiresIn: body.expiresIn });
+    token.resourceServer = new provider.ResourceServer(body.audience ?? API, { audience: body.audience ?? API, scope: 'access', accessTokenFormat: 'jwt' });
+    const jwt = await token.save();
+    return { token: body.fault ? await wrong(jwt, body.fault) : jwt };
+  },
+};
+
+const server = createServer(async (req, res) => {
+  try {
+    const path = new URL(req.url, issuer).pathname;
+    if (path.startsWith('/control/')) {
+      const text = await read(req);
+      const answer = await controls[path.slice('/control/'.length)](text ? JSON.parse(text) : {});
+      return res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? {}));
+    }
+    state.seen[path] = (state.seen[path] ?? 0) + 1;
+    if (state.down) return req.socket.destroy();
+    if (path.startsWith('/interaction/')) return await interact(req, res);
+    return await provider.callback()(req, res);
+  } catch (failure) {
+    if (!res.headersSent) res.writeHead(500, { 'content-type': 'text/plain' });
+    return res.end(String(failure?.stack ?? failure));
+  }
+});
+
+server.listen(0, '127.0.0.1', () => {
+  issuer = `http://127.0.0.1:${server.address().port}`;
+  state.keys = [newKey('RS256'), newKey('ES256')];
+  rebuild();
+  console.log(issuer);
+});
+process.stdin.resume().on('end', () => process.exit(0));
