@@ -29,7 +29,7 @@ internal static class KeysModule
         services.AddSingleton<LimitsOf>(s =>
         {
             var configured = s.GetRequiredService<IOptions<KeysOptions>>().Value.Limits;
-            return (_, _) => ValueTask.FromResult(configured ?? KeyLimits.Default);
+            return (_, _) => ValueTask.FromResult(configured ?? KeyLimits.Default); // Metering, which knows the plans, answers instead
         });
         services.AddSingleton<KeyUseLog>().AddHostedService(s => s.GetRequiredService<KeyUseLog>());
         services.AddSingleton<KeyChanges>().AddHostedService(s => s.GetRequiredService<KeyChanges>());

@@ -19,8 +19,11 @@ internal sealed record Allowance(string Pocket, Tier Tier, Period Period)
     };
 }
 
+/// <summary>An organization has another plan, or none any more, in the running transaction. Registered for with <c>AddAfter&lt;PlanChanged&gt;</c>.</summary>
+internal sealed record PlanChanged(Guid OrganizationId);
+
 /// <summary>Reads and changes where organizations stand. Billing tells it about plans; Metering asks it who pays.</summary>
-internal sealed class Standings(Catalogs catalogs, TimeProvider clock)
+internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceProvider services)
 {
     /// <summary>Takes the organization's lock, for the rest of the transaction, and reads its standing.</summary>
     public async Task<Standing> LockAsync(Guid organization, Transaction transaction, CancellationToken cancel) =>
@@ -67,6 +70,7 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock)
               ends_at = {plan.EndsAt}::timestamptz, grace_until = {plan.GraceUntil}::timestamptz, changed_at = {clock.GetUtcNow()}
             where organization_id = {organization}
             """, cancel);
+        await services.RaiseAsync(new PlanChanged(organization), transaction, cancel);
     }
 
     /// <summary>Ends the plan now: the free tier applies.</summary>
@@ -78,6 +82,7 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock)
               ends_at = null, grace_until = null, changed_at = {clock.GetUtcNow()}
             where organization_id = {organization}
             """, cancel);
+        await services.RaiseAsync(new PlanChanged(organization), transaction, cancel);
     }
 
     /// <summary>Suspends the organization or lifts the suspension: holds, uploads and metered verification are refused while it lasts.</summary>

@@ -15,6 +15,9 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
     public static readonly TimeSpan TrustFor = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AbsenceLasts = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ForgottenAfter = TimeSpan.FromMinutes(10);
+
+    /// <summary>A plan that ends by its date tells nobody: its limits are looked up again after this.</summary>
+    private static readonly TimeSpan ReadAnewAfter = TimeSpan.FromMinutes(5);
     private const int MostAbsences = 50_000;
 
     private readonly ConcurrentDictionary<KeyHash, VerifiedKey> known = new();
@@ -57,13 +60,13 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
 
     public void ForgetAll() => ForgetWhere(_ => true);
 
-    /// <summary>Drops what has not been used for long and absences that are over.</summary>
+    /// <summary>Drops what has not been used for long, what was read long ago, and absences that are over.</summary>
     public void Sweep()
     {
         foreach (var (hash, since) in absent)
             if (clock.GetElapsedTime(since) >= AbsenceLasts) absent.TryRemove(hash, out _);
         foreach (var key in known.Values)
-            if (clock.GetElapsedTime(Volatile.Read(ref key.SeenAt)) >= ForgottenAfter && byId.TryRemove(key.Id, out var hash)) known.TryRemove(hash, out _);
+            if ((clock.GetElapsedTime(Volatile.Read(ref key.SeenAt)) >= ForgottenAfter || clock.GetElapsedTime(key.ReadAt) >= ReadAnewAfter) && byId.TryRemove(key.Id, out var hash)) known.TryRemove(hash, out _);
     }
 
     private void ForgetWhere(Func<VerifiedKey, bool> matches)
@@ -132,6 +135,7 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
             Buckets = limiter.Of(found.LogicalId, found.Organization, limits),
             Use = uses.Of(found.Organization, found.Id, found.LogicalId),
             SeenAt = clock.GetTimestamp(),
+            ReadAt = clock.GetTimestamp(),
         };
     }
 
@@ -150,6 +154,7 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
         Buckets = limiter.Of(id, id, KeyLimits.None),
         Use = null,
         SeenAt = clock.GetTimestamp(),
+        ReadAt = clock.GetTimestamp(),
     };
 
     private sealed record Row(Guid Organization, Guid Id, Guid LogicalId, string[] Permissions, string[]? Suites, DateTimeOffset? ExpiresAt, Guid? Maker, string? MakerName, string Slug, string OrganizationName)

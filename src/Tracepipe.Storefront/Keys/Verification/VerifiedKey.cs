@@ -47,6 +47,9 @@ internal sealed class VerifiedKey
     /// <summary>When this node last saw it, in ticks of the monotonic clock.</summary>
     public long SeenAt;
 
+    /// <summary>When it was read from the database, in ticks of the monotonic clock.</summary>
+    public required long ReadAt { get; init; }
+
     internal static ClaimsPrincipal PrincipalOf(Guid organization, Guid key, Guid? maker, IEnumerable<string> permissions)
     {
         var claims = new List<Claim> { new(KeyClaims.Organization, organization.ToString()), new(KeyClaims.Key, key.ToString()) };
