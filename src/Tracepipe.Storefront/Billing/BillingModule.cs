@@ -35,9 +35,41 @@ internal static class BillingModule
         services.AddSingleton<StripeCustomers>();
         services.AddSingleton<CardProjection>();
         services.AddSingleton<PaymentMethods>();
+
+        services.AddWrite<SubscriptionCancellation>();
+        services.AddWrite<ReplacedCancellation>();
+        services.AddWrite<SubscriptionReactivation>();
+        services.AddWrite<PlanUpgrade>();
+        services.AddWrite<PlanDowngrade>();
+        services.AddWrite<DowngradeRevocation>();
+        services.AddWrite<UpgradeInvoiceVoiding>();
+        services.AddWrite<SubscriptionUndoing>();
+        services.AddWrite<CheckoutCreation>();
+        services.AddWrite<CheckoutExpiry>();
+        services.AddWrite<PaymentRefund>();
+        services.AddWrite<PortalVisit>();
         services.AddSingleton<Subscriptions>();
+        services.AddSingleton<SubscriptionProjection>();
+        services.AddSingleton<PlanStandings>();
+        services.AddSingleton<PlanChanges>();
+        services.AddSingleton<PlanPrices>();
+        services.AddSingleton<LifetimePlans>();
+        services.AddSingleton<LifetimeSeats>();
+        services.AddSingleton<Suspensions>();
+        services.AddSingleton<Checkouts>();
+        services.AddSingleton<Fulfilment>();
+        services.AddSingleton<Refunds>();
+        services.AddSingleton<ReturnAddresses>();
+        services.AddSingleton<Portal>();
+        services.AddSingleton<InvoiceMirror>();
+        services.AddSingleton<UsageSummaries>();
+        services.AddSingleton<PlanUpkeep>();
+        services.AddHostedService(s => s.GetRequiredService<PlanUpkeep>());
 
         services.AddSingleton<EventHandlers>();
+        services.AddSingleton<PlanEvents>();
+        services.AddSingleton<EventCatchUp>();
+        services.AddHostedService(s => s.GetRequiredService<EventCatchUp>());
         services.AddSingleton<Inbox>();
         services.AddHostedService<InboxWorker>();
 
@@ -54,6 +86,7 @@ internal static class BillingModule
     {
         app.MapStripeWebhook();
         app.MapBillingApi();
+        app.MapSubscriptionsApi();
         app.MapCardForms();
         return app;
     }

@@ -14,6 +14,27 @@ internal static class BillingProblems
     /// <summary>It may have been done; a worker finds out and the list follows.</summary>
     public static Problem StripeSilent { get; } = new(502, "stripe_unavailable", "Stripe did not answer in time. We find out what became of it: reload the page in a minute.", RetryAfter: 60);
 
+    /// <summary>One subscription per organization: the running one is changed instead.</summary>
+    public static Problem SubscriptionExists { get; } = new(409, "subscription_exists", "Your organization has a subscription already. Change its plan instead of buying another one.",
+        new Dictionary<string, object?>(StringComparer.Ordinal) { ["instead"] = "POST …/subscription/change/preview" });
+
+    public static Problem SoldOut { get; } = new(409, "sold_out", "All lifetime seats are sold.");
+
+    /// <summary>What was shown no longer holds, or was shown too long ago.</summary>
+    public static Problem StalePreview { get; } = new(409, "preview_stale", "This preview no longer holds: prices depend on the moment. Look at the change again and confirm what you see.");
+
+    /// <summary>The bank wants to ask the person before it pays. The address is Stripe's page for that.</summary>
+    public static Problem AuthenticationRequired(string? page) => new(402, "authentication_required", "Your bank wants you to confirm this payment. The plan changes as soon as you have.",
+        new Dictionary<string, object?>(StringComparer.Ordinal) { ["reason"] = "authentication_required", ["payment_url"] = page });
+
+    /// <summary>The card on file was refused; nothing has changed.</summary>
+    public static Problem PaymentRefused(StripeError? error) => new(402, "card_declined", error is { Type: StripeErrorTypes.CardError, Message: { } sentence } ? sentence : "The payment did not go through. Nothing was changed.",
+        new Dictionary<string, object?>(StringComparer.Ordinal) { ["reason"] = error?.Code ?? "card_declined", ["decline_code"] = error?.DeclineCode });
+
+    public static Problem NoSubscription => Problem.NotFound("Subscription");
+
+    public static Problem ForeignAddress(string field) => Problem.Invalid(field, "Name a path of this site, such as /billing/success.");
+
     public static Problem PaymentMethodNotFound => Problem.NotFound("Payment method");
 
     public static Problem PaymentMethodSpent { get; } = new(409, "conflict", "This payment method was removed before and cannot be used again. Add it anew.");

@@ -16,8 +16,8 @@ internal enum PlanSource { Stripe, Lifetime, Grant, Contract }
 /// <param name="GraceUntil">A past-due plan gives access until then.</param>
 internal sealed record Plan(string Tier, PlanSource Source, int CatalogVersion, string State, DateTimeOffset Anchor, Period? Known, DateTimeOffset? EndsAt, DateTimeOffset? GraceUntil)
 {
-    /// <summary>Whether it pays for use now: begun, not ended, and when past due still inside its grace.</summary>
-    public bool IsLiveAt(DateTimeOffset now) => now >= Anchor && (EndsAt is not { } end || now < end)
+    /// <summary>Whether it pays for use now: begun, not ended, and when past due still inside its grace. What Stripe has begun has begun: during a trial the anchor is its end.</summary>
+    public bool IsLiveAt(DateTimeOffset now) => (Source is PlanSource.Stripe || now >= Anchor) && (EndsAt is not { } end || now < end)
         && (State is not "past_due" || GraceUntil is not { } grace || now < grace);
 
     /// <summary>

@@ -7,7 +7,17 @@ namespace Tracepipe.Storefront.Billing;
 
 /// <summary>What an event comes to: a change to write in the transaction that marks it done, or nothing, with the reason.</summary>
 /// <param name="WriteAsync">Answers false when what it holds is out of date and must be fetched again. Null: nothing of ours is concerned.</param>
-internal sealed record EventEffect(Func<Transaction, CancellationToken, Task<bool>>? WriteAsync, string? Reason = null);
+/// <param name="IsParked">It contradicts what we know (another amount, another customer): nothing is done and an operator has to look.</param>
+internal sealed record EventEffect(Func<Transaction, CancellationToken, Task<bool>>? WriteAsync, string? Reason = null, bool IsParked = false)
+{
+    /// <summary>Both, in one transaction.</summary>
+    public EventEffect And(EventEffect other)
+    {
+        if (IsParked || other.WriteAsync is null) return WriteAsync is null && other.IsParked ? other : this;
+        if (WriteAsync is not { } first) return other;
+        return new EventEffect(async (transaction, cancel) => await first(transaction, cancel) && await other.WriteAsync(transaction, cancel), Reason ?? other.Reason);
+    }
+}
 
 /// <summary>The event cannot be handled yet; later it can.</summary>
 internal sealed class EventNotReadyException(string message) : Exception(message);
@@ -22,19 +32,49 @@ internal sealed class EventHandlers
     private readonly Database database;
     private readonly StripeConnection stripe;
     private readonly CardProjection cards;
+    private readonly PlanEvents plans;
 
-    public EventHandlers(Database database, StripeConnection stripe, CardProjection cards)
+    public EventHandlers(Database database, StripeConnection stripe, CardProjection cards, PlanEvents plans)
     {
-        (this.database, this.stripe, this.cards) = (database, stripe, cards);
+        (this.database, this.stripe, this.cards, this.plans) = (database, stripe, cards, plans);
         table = new Dictionary<string, Func<StripeNotice, CancellationToken, Task<EventEffect>>>(StringComparer.Ordinal)
         {
             [EventTypes.CustomerUpdated] = CustomerAsync,
-            [EventTypes.CustomerDeleted] = CustomerAsync,
+            [EventTypes.CustomerDeleted] = CustomerGoneAsync,
             [EventTypes.SetupIntentSucceeded] = SetupIntentAsync,
+            [EventTypes.SetupIntentSetupFailed] = (_, _) => Task.FromResult(new EventEffect(null, "The form has told the person.")),
             [EventTypes.PaymentMethodAttached] = PaymentMethodAsync,
             [EventTypes.PaymentMethodDetached] = PaymentMethodAsync,
             [EventTypes.PaymentMethodUpdated] = PaymentMethodAsync,
             [EventTypes.PaymentMethodAutomaticallyUpdated] = PaymentMethodAsync,
+            [EventTypes.CheckoutSessionCompleted] = plans.CheckoutAsync,
+            [EventTypes.CheckoutSessionExpired] = plans.CheckoutAsync,
+            [EventTypes.CheckoutSessionAsyncPaymentSucceeded] = plans.CheckoutAsync,
+            [EventTypes.CheckoutSessionAsyncPaymentFailed] = plans.CheckoutAsync,
+            [EventTypes.CustomerSubscriptionCreated] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionUpdated] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionDeleted] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionTrialWillEnd] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionPaused] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionResumed] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionPendingUpdateApplied] = plans.SubscriptionAsync,
+            [EventTypes.CustomerSubscriptionPendingUpdateExpired] = plans.SubscriptionAsync,
+            [EventTypes.InvoiceCreated] = plans.InvoiceAsync,
+            [EventTypes.InvoiceFinalized] = plans.InvoiceAsync,
+            [EventTypes.InvoiceFinalizationFailed] = plans.InvoiceAsync,
+            [EventTypes.InvoiceUpdated] = plans.InvoiceAsync,
+            [EventTypes.InvoicePaid] = plans.InvoiceAsync,
+            [EventTypes.InvoicePaymentFailed] = plans.InvoiceAsync,
+            [EventTypes.InvoicePaymentActionRequired] = plans.InvoiceAsync,
+            [EventTypes.InvoiceVoided] = plans.InvoiceAsync,
+            [EventTypes.InvoiceMarkedUncollectible] = plans.InvoiceAsync,
+            [EventTypes.InvoiceUpcoming] = (_, _) => Task.FromResult(new EventEffect(null, "What is to come is shown by a preview.")),
+            [EventTypes.ChargeRefunded] = plans.ChargeAsync,
+            [EventTypes.RefundCreated] = plans.RefundAsync,
+            [EventTypes.RefundUpdated] = plans.RefundAsync,
+            [EventTypes.RefundFailed] = plans.RefundAsync,
+            [EventTypes.ChargeDisputeCreated] = plans.DisputeAsync,
+            [EventTypes.CreditNoteCreated] = plans.CreditNoteAsync,
         }.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
@@ -44,6 +84,10 @@ internal sealed class EventHandlers
 
     private Task<EventEffect> CustomerAsync(StripeNotice received, CancellationToken cancel) =>
         received.ObjectId is { } customer ? CardsOfAsync(customer, cancel) : Task.FromResult(Nobody);
+
+    // With the customer everything of his is gone: cards and subscriptions.
+    private async Task<EventEffect> CustomerGoneAsync(StripeNotice received, CancellationToken cancel) =>
+        received.ObjectId is { } customer ? (await plans.OfCustomerAsync(customer, cancel)).And(await CardsOfAsync(customer, cancel)) : Nobody;
 
     private async Task<EventEffect> SetupIntentAsync(StripeNotice received, CancellationToken cancel)
     {
@@ -96,5 +140,5 @@ internal sealed class EventHandlers
         return waits!.Value;
     }
 
-    private static EventEffect Nobody { get; } = new(null, "No organization here has it.");
+    internal static EventEffect Nobody { get; } = new(null, "No organization here has it.");
 }

@@ -135,10 +135,11 @@ internal sealed partial class Inbox(Database database, StripeConnection stripe, 
         if (effect.WriteAsync is { } write && !await write(transaction, cancel)) return false;
         await faults.ReachAsync("inbox.effect", cancel);
         await transaction.ExecuteAsync($"""
-            update stripe_events set state = {(effect.WriteAsync is null ? "ignored" : "done")}, reason = {effect.Reason}::text, settled_at = {now} where id = {taken.Id}
+            update stripe_events set state = {(effect.IsParked ? "parked" : effect.WriteAsync is null ? "ignored" : "done")}, reason = {effect.Reason}::text, settled_at = {now} where id = {taken.Id}
             """, cancel);
         await faults.ReachAsync("inbox.marked", cancel);
         await transaction.CommitAsync(cancel);
+        if (effect.IsParked) GivenUp(log, taken.Id, taken.Type, effect.Reason ?? "");
         await faults.ReachAsync("inbox.committed", cancel);
         return true;
     }
