@@ -6,6 +6,10 @@ namespace Tracepipe.Storefront.Organizations;
 /// <summary>The people who run this installation; they are named on its command line only.</summary>
 internal static class Operators
 {
+    /// <summary>Where mail to the operators goes.</summary>
+    public static Task<IReadOnlyList<string>> EmailsAsync(Transaction transaction, CancellationToken cancel) =>
+        transaction.ListAsync($"select p.email from operators o join people p on p.id = o.person_id order by o.added_at, p.id", r => r.GetString(0), cancel);
+
     /// <summary><c>tracepipe operator add EMAIL</c></summary>
     /// <exception cref="StartupException">No address was given, or nobody has it.</exception>
     public static async Task<int> AddAsync(IServiceProvider services, IReadOnlyList<string> words, TextWriter output, CancellationToken cancel)

@@ -3,12 +3,14 @@ using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Site;
 
-/// <summary>What everybody may read: landing page, pricing, documentation. Owns: their words and pictures. Does not own: any data; prices come from the catalogue.</summary>
+/// <summary>What everybody may read: landing page, pricing, documentation. Owns: their words and
+/// pictures, the question about a contract. Does not own: any data; prices come from the catalogue.</summary>
 internal static class SiteModule
 {
     public static WebApplicationBuilder AddSite(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.AddSingleton<Inquiries>();
         services.AddSingleton<FreeOfferSource>(s => () => PricingView.Of(s.GetRequiredService<Catalogs>().Current.Prices).FreeOffer);
         services.AddSingleton(new DocsPage(DocsGroup.Start, "Documentation", "/docs", "All pages.", Lucide.BookOpen, 0));
         services.AddSingleton(new DocsPage(DocsGroup.Start, "Quickstart", "/docs/quickstart", "From a key to your first call, in four languages.", Lucide.Zap, 1));
