@@ -54,8 +54,9 @@ internal static class PortalPages
     {
         var end = Words.Date(DateTimeOffset.FromUnixTimeSeconds(Subscriptions.PeriodEnd(work, subscription)));
         if (Portal.Waits(work, visit, subscription.Id, offer.PriceId)) return new(offer.PriceId, offer.Name, offer.Price, [], null, $"{offer.Name} begins on {end} at {offer.Price}. Nothing is charged now.");
-        if (visit.Features["subscription_update"]!["proration_behavior"]!.GetValue<string>() != "always_invoice")
-            return new(offer.PriceId, offer.Name, offer.Price, [], null, $"{offer.Name} begins at once at {offer.Price}. The difference stands on the next invoice, on {end}.");
+        var proration = visit.Features["subscription_update"]!["proration_behavior"]!.GetValue<string>();
+        if (proration != "always_invoice")
+            return new(offer.PriceId, offer.Name, offer.Price, [], null, $"{offer.Name} begins at once at {offer.Price}. {(proration == "none" ? "Nothing is charged before the next invoice" : "The difference stands on the next invoice")}, on {end}.");
         var invoice = Portal.PreviewChange(work, visit, subscription.Id, offer.PriceId);
         var currency = invoice["currency"]!.GetValue<string>();
         if (invoice["lines"]!["data"]!.AsArray().Count == 0) return new(offer.PriceId, offer.Name, offer.Price, [], null, $"{offer.Name} begins at once at {offer.Price}. Nothing is charged now.");
