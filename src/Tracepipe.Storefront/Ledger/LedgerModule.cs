@@ -4,7 +4,7 @@ using Tracepipe.Storefront.Platform;
 namespace Tracepipe.Storefront.Ledger;
 
 /// <summary>
-/// Who pays for use. Owns: standing (plan, suspension), quota counters, the order of pockets. Does not own: why a plan is live (Billing), what was used
+/// Who pays for use. Owns: standing (plan, suspension), quota counters, the book of credits and of what is owed, the order of pockets. Does not own: why a plan is live (Billing), what was used
 /// (Metering).
 /// </summary>
 internal static class LedgerModule
@@ -14,6 +14,7 @@ internal static class LedgerModule
         builder.Services.AddSingleton<Standings>();
         builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) =>
             transaction.ExecuteAsync($"insert into standings (organization_id, changed_at) values ({made.OrganizationId}, {made.At})", cancel));
+        builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) => Book.OpenAsync(made.OrganizationId, transaction, cancel));
         return builder;
     }
 

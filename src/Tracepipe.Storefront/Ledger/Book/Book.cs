@@ -1,0 +1,230 @@
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Ledger;
+
+/// <summary>
+/// The double-entry book of an organization: credits, what is owed, what was earned, paid and given back. Only ever added to; a cause posts once, so every
+/// verb may be told twice. A statement that spends moves the balance only where there is enough, and writes its entries with it; the database checks at commit
+/// that postings sum to zero and that a balance is the sum of its entries (billing rules, decision 9).
+/// </summary>
+internal static class Book
+{
+    /// <summary>
+    /// A grant that has expired may still pay for use of its time that is reported late; afterwards the rest is written back. As long as late events are
+    /// taken (billing rules, decision 6).
+    /// </summary>
+    public static readonly TimeSpan LateUse = TimeSpan.FromDays(35);
+
+    private static readonly string[] Accounts = ["available", "held", "cash", "receivable", "revenue", "refunds", "promotions", "write_offs"];
+
+    /// <summary>Opens an organization's accounts, in the transaction that makes it.</summary>
+    public static Task OpenAsync(Guid organization, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
+        insert into ledger_accounts (organization_id, id, kind, currency) select {organization}, gen_random_uuid(), kind, 'USD' from unnest({Accounts}) kind
+        on conflict do nothing
+        """, cancel);
+
+    /// <summary>Credits that were paid for. They fill a hole first, if a refund has left one.</summary>
+    /// <param name="cause">Of kind purchase; its id is the payment's.</param>
+    /// <returns>False when it was posted before.</returns>
+    public static Task<bool> PostPurchaseAsync(Guid organization, Money paid, Cause cause, Transaction transaction, CancellationToken cancel) =>
+        PostAsync(organization, cause, [new Leg("available", Guid.Empty, paid.Minor), new Leg("cash", Guid.Empty, -paid.Minor)], transaction, cancel);
+
+    /// <summary>Credits as a gift. One that expires counts for use before that moment only.</summary>
+    /// <returns>False when it was granted before.</returns>
+    public static async Task<bool> GrantAsync(Guid organization, Guid grant, Money amount, DateTimeOffset? expiresAt, string reason, Actor by, DateTimeOffset at, Transaction transaction, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor);
+        await transaction.ExecuteAsync($"""
+            insert into ledger_accounts (organization_id, id, kind, lot, currency, expires_at)
+            select {organization}, gen_random_uuid(), kind, {grant}, {amount.Currency}, {expiresAt}::timestamptz from unnest({Lots}) kind on conflict do nothing
+            """, cancel);
+        return await PostAsync(organization, new Cause("grant", grant.ToString(), by, at, Memo: reason), [new Leg("available", grant, amount.Minor), new Leg("promotions", Guid.Empty, -amount.Minor)], transaction, cancel);
+    }
+
+    /// <summary>Sets credits aside for work: all of it or nothing. Grants that expire first are used first.</summary>
+    /// <param name="cause">Of kind hold.</param>
+    /// <param name="usedAt">When the use happens: a grant that has expired by then does not count.</param>
+    /// <returns>False when there is not enough.</returns>
+    public static async Task<bool> HoldCreditsAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) =>
+        await DrawAsync(organization, amount, cause, usedAt, "held", isWhole: true, transaction, cancel) > 0 || await IsPostedAsync(organization, cause, transaction, cancel);
+
+    /// <summary>Spends credits for use that has happened: as much of the amount as there is.</summary>
+    /// <param name="cause">Of kind settle.</param>
+    /// <param name="usedAt">When the use happened: a grant that had expired by then does not count.</param>
+    /// <returns>What was spent; zero when there is nothing, or when this was posted before.</returns>
+    public static async Task<Money> SpendAsync(Guid organization, Money atMost, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) =>
+        new(await DrawAsync(organization, atMost, cause, usedAt, "revenue", isWhole: false, transaction, cancel), atMost.Currency);
+
+    /// <summary>Turns a part of what a hold set aside into revenue and gives the rest back to where it came from.</summary>
+    /// <param name="holdCause">The id of the hold's cause.</param>
+    /// <param name="amount">At most what is held.</param>
+    /// <returns>False when the hold was settled before: what was decided then stands.</returns>
+    /// <exception cref="InvalidOperationException">There is no such hold, or it holds less.</exception>
+    public static async Task<bool> CommitHeldAsync(Guid organization, string holdCause, Money amount, string? memo, Actor by, DateTimeOffset at, Transaction transaction, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(amount.Minor);
+        var held = await transaction.ListAsync($"""
+            select a.lot, e.amount_minor from ledger_transactions t
+            join ledger_entries e on e.organization_id = t.organization_id and e.transaction_id = t.id
+            join ledger_accounts a on a.organization_id = e.organization_id and a.id = e.account_id and a.kind = 'held' and a.currency = {amount.Currency}
+            where t.organization_id = {organization} and t.cause_kind = 'hold' and t.cause_id = {holdCause}
+            order by a.expires_at nulls last, a.lot
+            """, r => (Lot: r.GetGuid(0), Minor: r.GetInt64(1)), cancel);
+        if (held.Sum(h => h.Minor) < amount.Minor || held.Count == 0) throw new InvalidOperationException($"The hold {holdCause} does not hold {amount}.");
+
+        var legs = new List<Leg>();
+        var rest = amount.Minor;
+        foreach (var (lot, minor) in held)
+        {
+            var used = Math.Min(rest, minor);
+            rest -= used;
+            legs.Add(new Leg("held", lot, -minor));
+            if (minor > used) legs.Add(new Leg("available", lot, minor - used));
+        }
+        if (amount.Minor > 0) legs.Add(new Leg("revenue", Guid.Empty, amount.Minor));
+        return await PostAsync(organization, new Cause("hold_settled", holdCause, by, at, holdCause, memo), legs, transaction, cancel);
+    }
+
+    /// <summary>Gives back what a hold set aside.</summary>
+    /// <returns>False when the hold was settled before.</returns>
+    public static Task<bool> ReleaseHeldAsync(Guid organization, string holdCause, Actor by, DateTimeOffset at, Transaction transaction, CancellationToken cancel) =>
+        CommitHeldAsync(organization, holdCause, Money.Zero, memo: null, by, at, transaction, cancel);
+
+    /// <summary>
+    /// Takes back credits whose purchase was refunded. Stripe tells the sum of all refunds of a charge, so only what is new is posted, in whatever order it is
+    /// told. The balance may become negative: what was spent is owed.
+    /// </summary>
+    /// <param name="purchase">The id of the purchase's cause.</param>
+    /// <param name="refunded">All refunds of the purchase so far.</param>
+    /// <returns>What was taken back now.</returns>
+    /// <exception cref="InvalidOperationException">Nothing was bought under this id, or less.</exception>
+    public static async Task<Money> RefundAsync(Guid organization, string purchase, Money refunded, Actor by, DateTimeOffset at, Transaction transaction, CancellationToken cancel)
+    {
+        var lot = Guid.Empty;
+        await transaction.ExecuteAsync($"select 1 from ledger_accounts where organization_id = {organization} and kind = 'available' and lot = {lot} and currency = {refunded.Currency} for update", cancel);
+        // A statement of its own: it must see what whoever held the lock has posted.
+        var (bought, before) = await transaction.FirstAsync($"""
+            select coalesce(sum(e.amount_minor) filter (where t.cause_kind = 'purchase'), 0)::bigint, coalesce(-sum(e.amount_minor) filter (where t.cause_kind = 'refund'), 0)::bigint
+            from ledger_transactions t
+            join ledger_entries e on e.organization_id = t.organization_id and e.transaction_id = t.id
+            join ledger_accounts a on a.organization_id = e.organization_id and a.id = e.account_id and a.kind = 'available' and a.lot = {lot}
+            where t.organization_id = {organization} and ((t.cause_kind = 'purchase' and t.cause_id = {purchase}) or (t.cause_kind = 'refund' and t.about = {purchase}))
+            """, r => (r.GetInt64(0), r.GetInt64(1)), cancel);
+        if (refunded.Minor > bought) throw new InvalidOperationException($"More is refunded ({refunded}) than was bought under {purchase}.");
+        var fresh = refunded.Minor - before;
+        if (fresh <= 0) return new Money(0, refunded.Currency);
+        var cause = new Cause("refund", $"{purchase}:{refunded.Minor}", by, at, purchase, "Refund");
+        return await PostAsync(organization, cause, [new Leg("available", lot, -fresh), new Leg("refunds", lot, fresh)], transaction, cancel) ? new Money(fresh, refunded.Currency) : new Money(0, refunded.Currency);
+    }
+
+    /// <summary>Writes back what is left of grants that expired longer ago than <see cref="LateUse"/>. What work in progress still holds follows when it is given back.</summary>
+    /// <returns>How much was written back.</returns>
+    public static async Task<Money> ExpireAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        var due = await transaction.ListAsync($"""
+            select lot, balance, entries from ledger_accounts
+            where organization_id = {organization} and kind = 'available' and balance > 0 and expires_at <= {now - LateUse} order by lot for update
+            """, r => (Lot: r.GetGuid(0), Balance: r.GetInt64(1), Entries: r.GetInt64(2)), cancel);
+        foreach (var (lot, balance, entries) in due)
+        {
+            var cause = new Cause("expiry", $"{lot}:{entries}", Actor.System, now, lot.ToString(), "Expired");
+            await PostAsync(organization, cause, [new Leg("available", lot, -balance), new Leg("promotions", Guid.Empty, balance)], transaction, cancel);
+        }
+        return Money.Usd(due.Sum(d => d.Balance));
+    }
+
+    /// <summary>Posts legs that sum to zero, once per cause. Where a customer's credits would go below zero, only refunds, disputes and reversals may.</summary>
+    /// <returns>False when the cause was posted before.</returns>
+    public static async Task<bool> PostAsync(Guid organization, Cause cause, IReadOnlyList<Leg> legs, Transaction transaction, CancellationToken cancel)
+    {
+        var accounts = legs.Select(l => l.Account).ToArray();
+        var lots = legs.Select(l => l.Lot).ToArray();
+        var amounts = legs.Select(l => l.AmountMinor).ToArray();
+        // Locked in one order, so that two postings never wait for each other.
+        var posted = await transaction.FirstAsync($"""
+            with legs as (select * from unnest({accounts}, {lots}, {amounts}) l (kind, lot, amount)),
+            locked as materialized (
+              select a.id from ledger_accounts a where a.organization_id = {organization} and a.currency = 'USD' and (a.kind, a.lot) in (select kind, lot from legs) order by a.id for update),
+            cause as (
+              insert into ledger_transactions (organization_id, id, cause_kind, cause_id, about, actor_kind, actor_id, memo, posted_at)
+              select {organization}, {Guid.CreateVersion7()}, {cause.Kind}, {cause.Id}, {cause.About}::text, {cause.By.Kind}, {cause.By.Id}::uuid, {cause.Memo}::text, {cause.At}
+              where (select count(*) from locked) = (select count(*) from legs)
+              on conflict (organization_id, cause_kind, cause_id) do nothing returning id),
+            moved as (
+              update ledger_accounts a set balance = a.balance + l.amount, entries = a.entries + 1 from legs l, locked k, cause
+              where a.organization_id = {organization} and a.id = k.id and a.kind = l.kind and a.lot = l.lot and a.currency = 'USD'
+              returning a.id, cause.id as cause, l.amount, a.balance, a.entries),
+            written as (
+              insert into ledger_entries (organization_id, account_id, place, transaction_id, amount_minor, currency, balance)
+              select {organization}, id, entries, cause, amount, 'USD', balance from moved returning 1)
+            select (select count(*) from written), (select count(*) from locked)
+            """, r => (Written: r.GetInt64(0), Locked: r.GetInt64(1)), cancel);
+        if (posted.Locked != legs.Count) throw new InvalidOperationException($"A posting of kind {cause.Kind} names an account that organization {organization} does not have.");
+        return posted.Written > 0;
+    }
+
+    /// <summary>Asks what may be spent and what is set aside.</summary>
+    public static Answer<CreditBalance?> AskBalance(Questions q, Guid organization, DateTimeOffset now) => q.First($"""
+        select coalesce(sum(balance) filter (where kind = 'available' and (expires_at is null or expires_at > {now})), 0)::bigint, coalesce(sum(balance) filter (where kind = 'held'), 0)::bigint
+        from ledger_accounts where organization_id = {organization} and kind in ('available', 'held')
+        """, r => new CreditBalance(Money.Usd(r.GetInt64(0)), Money.Usd(r.GetInt64(1))));
+
+    /// <summary>What changed the credits, newest first; setting aside and giving back change nothing and are not lines.</summary>
+    /// <param name="after">Where the page begins; null: at the newest.</param>
+    public static async Task<CreditStatement> StatementAsync(Guid organization, string? after, int limit, Transaction transaction, CancellationToken cancel)
+    {
+        var before = long.TryParse(after, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : long.MaxValue;
+        var rows = await transaction.ListAsync($"""
+            with changes as (
+              select t.id, t.number, t.cause_kind, t.cause_id, t.memo, t.posted_at, sum(e.amount_minor)::bigint as amount
+              from ledger_transactions t
+              join ledger_entries e on e.organization_id = t.organization_id and e.transaction_id = t.id
+              join ledger_accounts a on a.organization_id = e.organization_id and a.id = e.account_id and a.kind in ('available', 'held')
+              where t.organization_id = {organization} group by t.organization_id, t.id having sum(e.amount_minor) <> 0),
+            summed as (select *, sum(amount) over (order by number)::bigint as balance from changes)
+            select id, number, cause_kind, cause_id, memo, posted_at, amount, balance from summed where number < {before} order by number desc limit {limit + 1}
+            """, r => (Number: r.GetInt64(1), Line: new CreditLine(r.GetGuid(0), r.GetString(2), r.GetString(3), r.IsDBNull(4) ? null : r.GetString(4), Money.Usd(r.GetInt64(6)), Money.Usd(r.GetInt64(7)), r.GetFieldValue<DateTimeOffset>(5))), cancel);
+        return new CreditStatement([.. rows.Take(limit).Select(r => r.Line)], rows.Count > limit ? rows[limit - 1].Number.ToString(System.Globalization.CultureInfo.InvariantCulture) : null);
+    }
+
+    private static readonly string[] Lots = ["available", "held"];
+
+    /// <summary>Moves credits away where there are enough, and writes the entries, in one statement.</summary>
+    /// <returns>Cents moved; 0 when there is not enough, or when the cause was posted before.</returns>
+    private static Task<long> DrawAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, string to, bool isWhole, Transaction transaction, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor);
+        // Two drawings take the same locks in the same order; the second sees what the first has left. What a refund made negative counts against grants too.
+        return transaction.FirstAsync($"""
+            with locked as materialized (
+              select id, kind, lot, expires_at, balance from ledger_accounts
+              where organization_id = {organization} and currency = {amount.Currency} and (kind = 'available' and (expires_at is null or expires_at > {usedAt}) or kind = {to}) order by id for update),
+            purse as (select id, lot, expires_at, balance from locked where kind = 'available'),
+            wanted as (select case when {isWhole} then {amount.Minor} else least({amount.Minor}, greatest(0, sum(balance))) end::bigint as amount, sum(balance) as total from purse),
+            ranked as (select lot, id, balance, coalesce(sum(balance) over (order by expires_at nulls last, lot rows between unbounded preceding and 1 preceding), 0) as before from purse where balance > 0),
+            takes as (select r.id, r.lot, least(r.balance, w.amount - r.before)::bigint as amount from ranked r, wanted w where w.amount > 0 and w.total >= w.amount and r.before < w.amount),
+            cause as (
+              insert into ledger_transactions (organization_id, id, cause_kind, cause_id, about, actor_kind, actor_id, memo, posted_at)
+              select {organization}, {Guid.CreateVersion7()}, {cause.Kind}, {cause.Id}, {cause.About}::text, {cause.By.Kind}, {cause.By.Id}::uuid, {cause.Memo}::text, {cause.At}
+              where exists (select 1 from takes)
+              on conflict (organization_id, cause_kind, cause_id) do nothing returning id),
+            taken as (
+              update ledger_accounts a set balance = a.balance - t.amount, entries = a.entries + 1 from takes t, cause
+              where a.organization_id = {organization} and a.id = t.id and a.balance >= t.amount
+              returning a.id, cause.id as cause, -t.amount as amount, a.balance, a.entries),
+            gains as (select k.id, sum(t.amount)::bigint as amount from takes t join locked k on k.kind = {to} and (k.lot = t.lot or {to} <> 'held') group by k.id),
+            given as (
+              update ledger_accounts a set balance = a.balance + g.amount, entries = a.entries + 1 from gains g, cause
+              where a.organization_id = {organization} and a.id = g.id
+              returning a.id, cause.id as cause, g.amount, a.balance, a.entries),
+            written as (
+              insert into ledger_entries (organization_id, account_id, place, transaction_id, amount_minor, currency, balance)
+              select {organization}, id, entries, cause, amount, {amount.Currency}, balance from (select * from taken union all select * from given) sides returning amount_minor)
+            select coalesce(sum(amount_minor) filter (where amount_minor > 0), 0)::bigint from written
+            """, r => r.GetInt64(0), cancel);
+    }
+
+    private static Task<bool> IsPostedAsync(Guid organization, Cause cause, Transaction transaction, CancellationToken cancel) =>
+        transaction.FirstAsync($"select true from ledger_transactions where organization_id = {organization} and cause_kind = {cause.Kind} and cause_id = {cause.Id}", r => r.GetBoolean(0), cancel);
+}
