@@ -8,6 +8,9 @@ internal static class BillingProblems
 {
     public static Problem NotConfigured { get; } = new(503, "billing_not_configured", "Payments are switched off on this installation. Ask its operator.");
 
+    /// <summary>The catalogue has not been made at Stripe: the operator runs <c>catalog apply</c>.</summary>
+    public static Problem NotOnSale { get; } = new(503, "billing_not_configured", "This plan cannot be bought yet on this installation. Ask its operator.");
+
     /// <summary>Nothing was done at Stripe.</summary>
     public static Problem StripeAway { get; } = new(502, "stripe_unavailable", "Stripe cannot be reached right now. Nothing was changed. Try again in a minute.", RetryAfter: 30);
 

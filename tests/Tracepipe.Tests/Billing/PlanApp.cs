@@ -19,6 +19,10 @@ public class PlanApp(TestServers servers) : BillingApp(servers)
 
     internal PlanUpkeep Upkeep => Services.GetRequiredService<PlanUpkeep>();
 
+    // What is sold is made at the account before anybody buys.
+    protected override void Configure(Microsoft.AspNetCore.Builder.WebApplicationBuilder builder) =>
+        Microsoft.Extensions.Configuration.MemoryConfigurationBuilderExtensions.AddInMemoryCollection(builder.Configuration, new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Catalog:ApplyAtStart"] = "true" });
+
     public async Task<Buyer> NewBuyerAsync()
     {
         var buyer = new Buyer(this, await NewPersonAsync());

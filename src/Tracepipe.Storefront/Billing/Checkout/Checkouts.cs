@@ -64,7 +64,8 @@ internal sealed class Checkouts(Database database, StripeConnection stripe, Stri
         try
         {
             var version = catalogs.Current;
-            var price = order.Tier is { } tier ? (await prices.EnsureAsync(version, tier, Patience.OfPerson, cancel)).Id : null;
+            string? price = null;
+            if (order.Tier is { } tier && (price = await prices.ToSellAsync(version, tier, cancel)) is null) return BillingProblems.NotOnSale;
             string? promotion = null;
             if (order.PromoCode is { Length: > 0 } code && (promotion = await PromotionAsync(code, cancel)) is null) return Problem.Invalid("promo_code", "This code is not known, or no longer valid.");
             var request = new CheckoutCreation.Request(Guid.CreateVersion7(), customer, order.Kind, order.Tier?.Key, order.Tier is null ? null : version.Number, price, order.Amount.Minor, order.Amount.Currency,

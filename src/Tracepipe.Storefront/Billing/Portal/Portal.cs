@@ -1,3 +1,4 @@
+using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Stripe;
@@ -8,11 +9,8 @@ namespace Tracepipe.Storefront.Billing;
 /// Visits to Stripe's portal: cards, invoices, details, cancelling. Changing the plan is off there, for it would pass by our preview and our rules (billing
 /// rules, decision 17).
 /// </summary>
-internal sealed class Portal(Database database, StripeConnection stripe, StripeOperations operations, StripeCustomers customers, PortalVisit visit, ReturnAddresses addresses, IConfiguration configuration, TimeProvider clock)
+internal sealed class Portal(Database database, StripeConnection stripe, StripeOperations operations, StripeCustomers customers, PortalVisit visit, ReturnAddresses addresses, StripeCatalog atStripe, IConfiguration configuration, TimeProvider clock)
 {
-    private const string Name = "tracepipe";
-    private volatile string? settings;
-
     /// <summary>Opens a visit. The address ends soon: go there at once.</summary>
     public async Task<Tried<Uri>> OpenAsync(Guid organization, string? returnUrl, Actor by, CancellationToken cancel)
     {
@@ -24,7 +22,7 @@ internal sealed class Portal(Database database, StripeConnection stripe, StripeO
         if (customer is null) return BillingProblems.Of(ensured);
         try
         {
-            var chosen = await SettingsAsync(cancel);
+            var chosen = configuration["Billing:PortalConfiguration"] is { Length: > 0 } named ? named : await atStripe.PortalAsync(cancel); // null: Stripe's default one
             StripeOperation operation;
             await using (var transaction = await database.BeginAsync(organization, person: null, cancel))
             {
@@ -41,38 +39,12 @@ internal sealed class Portal(Database database, StripeConnection stripe, StripeO
             return BillingProblems.Of(failure);
         }
     }
-
-    /// <summary>The configured one, else the one of our name, made once where it is missing.</summary>
-    private async Task<string> SettingsAsync(CancellationToken cancel)
-    {
-        if (settings is { } known) return known;
-        if (configuration["Billing:PortalConfiguration"] is { Length: > 0 } named) return settings = named;
-        await foreach (var there in stripe.Client.BillingPortalConfigurations.ListAutoPagingAsync(new BillingPortalConfigurationListParams { Active = true, Limit = 100 }, Patience.OfPerson.Read, cancel))
-            if (there.Metadata is { } tags && tags.TryGetValue("name", out var name) && string.Equals(name, Name, StringComparison.Ordinal)) return settings = there.Id;
-        var made = await stripe.Client.BillingPortalConfigurations.CreateAsync(Wanted, Patience.OfPerson.Write($"portal-configuration:{Name}:1"), cancel);
-        return settings = made.Id;
-    }
-
-    /// <summary>What customers may do there.</summary>
-    internal static BillingPortalConfigurationCreateParams Wanted { get; } = new()
-    {
-        BusinessProfile = new PortalBusinessProfileParams { Headline = "Your billing" },
-        Features = new PortalFeaturesParams
-        {
-            CustomerUpdate = new PortalCustomerUpdateParams { Enabled = true, AllowedUpdates = ["name", "email", "address", "tax_id"] },
-            InvoiceHistory = new PortalFeatureParams { Enabled = true },
-            PaymentMethodUpdate = new PortalFeatureParams { Enabled = true },
-            SubscriptionCancel = new PortalSubscriptionCancelParams { Enabled = true, Mode = "at_period_end" },
-            SubscriptionUpdate = new PortalSubscriptionUpdateParams { Enabled = false },
-        },
-        Metadata = new Dictionary<string, string>(StringComparer.Ordinal) { ["name"] = Name },
-    };
 }
 
 /// <summary>One visit to the portal. When nobody waits for it any more it is left to end by itself.</summary>
 internal sealed class PortalVisit : StripeWrite
 {
-    internal sealed record Request(string Customer, string Configuration, string ReturnUrl);
+    internal sealed record Request(string Customer, string? Configuration, string ReturnUrl);
 
     public override string Kind => "portal.open";
 

@@ -36,18 +36,18 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         var from = (await catalogs.GetAsync(running.CatalogVersion, cancel)).Prices.Tier(running.Tier);
         try
         {
-            var price = await prices.EnsureAsync(version, tier, Patience.OfPerson, cancel);
-            if (string.Equals(price.Id, running.PriceId, StringComparison.Ordinal)) return SamePlan(tier);
+            if (await prices.ToSellAsync(version, tier, cancel) is not { } price) return BillingProblems.NotOnSale;
+            if (string.Equals(price, running.PriceId, StringComparison.Ordinal)) return SamePlan(tier);
             var isNow = tier.PriceCents > from.PriceCents;
             var now = clock.GetUtcNow();
-            var (credit, charge, net, proratedAt) = isNow ? await AskAsync(running, price.Id, customer, cancel) : (0, 0, 0, now);
+            var (credit, charge, net, proratedAt) = isNow ? await AskAsync(running, price, customer, cancel) : (0, 0, 0, now);
             var preview = new ChangePreview(Guid.CreateVersion7(), now + PreviewLasts, from, tier, new Money(credit, version.Prices.Currency), new Money(charge, version.Prices.Currency),
                 new Money(net, version.Prices.Currency), isNow, isNow ? now : running.PeriodEnd!.Value, Exceeding(tier, workflows, agents));
             await using var transaction = await database.BeginAsync(organization, person: null, cancel);
             await transaction.ExecuteAsync($"""
                 insert into plan_previews (organization_id, id, stripe_subscription_id, item_id, from_price, to_price, tier, catalog_version, period_end, effective, prorated_at, credit_cents, charge_cents,
                   net_cents, currency, created_at, expires_at)
-                values ({organization}, {preview.Id}, {running.StripeId}, {running.ItemId}, {running.PriceId}, {price.Id}, {tier.Key}, {version.Number}, {running.PeriodEnd!.Value}, {(isNow ? "now" : "period_end")},
+                values ({organization}, {preview.Id}, {running.StripeId}, {running.ItemId}, {running.PriceId}, {price}, {tier.Key}, {version.Number}, {running.PeriodEnd!.Value}, {(isNow ? "now" : "period_end")},
                   {proratedAt}, {credit}, {charge}, {net}, {version.Prices.Currency}, {now}, {preview.ExpiresAt})
                 """, cancel);
             await transaction.CommitAsync(cancel);

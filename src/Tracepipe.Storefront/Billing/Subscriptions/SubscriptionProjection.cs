@@ -87,7 +87,7 @@ internal sealed partial class SubscriptionProjection(Database database, StripeCo
         SubscriptionItem? item = null;
         foreach (var candidate in subscription.Items.Data)
         {
-            known = await prices.OfAsync(candidate.Price, cancel);
+            known = await prices.OfAsync(candidate.Price, subscription.Created, cancel);
             item = candidate;
             if (known is not null) break;
         }
@@ -100,7 +100,7 @@ internal sealed partial class SubscriptionProjection(Database database, StripeCo
             var schedule = await stripe.Client.SubscriptionSchedules.GetAsync(scheduled.Id, options: patience.Read, cancel: cancel);
             var following = schedule.Phases.FirstOrDefault(p => schedule.CurrentPhase is { } current && p.StartDate == current.EndDate);
             if (following is { Items: [var first, ..] } && !string.Equals(first.Price.Id, item.Price.Id, StringComparison.Ordinal)
-                && await prices.OfAsync(first.Price.Id, patience, cancel) is { } price) next = (price, following.StartDate);
+                && await prices.OfAsync(first.Price.Id, following.StartDate, patience, cancel) is { } price) next = (price, following.StartDate);
         }
         DateTimeOffset? since = null;
         if (subscription.Status is SubscriptionStatus.PastDue or SubscriptionStatus.Unpaid)
