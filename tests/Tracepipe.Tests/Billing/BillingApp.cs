@@ -109,11 +109,17 @@ public class BillingApp(TestServers servers) : TestApp(servers)
     }
 
     /// <summary>Orders a fault for the next calls of an operation of this account.</summary>
-    public async Task FaultAsync(string kind, string method, string path, int count = 1)
+    public Task FaultAsync(string kind, string method, string path, int count = 1) =>
+        FaultsAsync(HttpMethod.Post, $$"""{"kind":"{{kind}}","method":"{{method}}","path":"{{path}}","count":{{count}}}""");
+
+    /// <summary>Takes back what was ordered.</summary>
+    public Task NoFaultsAsync() => FaultsAsync(HttpMethod.Delete, json: null);
+
+    private async Task FaultsAsync(HttpMethod method, string? json)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Servers.Sandbox, "/_sandbox/faults"));
+        using var request = new HttpRequestMessage(method, new Uri(Servers.Sandbox, "/_sandbox/faults"));
         request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", StripeKey);
-        request.Content = new StringContent($$"""{"kind":"{{kind}}","method":"{{method}}","path":"{{path}}","count":{{count}}}""", Encoding.UTF8, "application/json");
+        if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         using var response = await Http.SendAsync(request);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
     }
