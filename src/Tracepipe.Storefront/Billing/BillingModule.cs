@@ -54,6 +54,7 @@ internal static class BillingModule
         services.AddSingleton<PlanChanges>();
         services.AddSingleton<PlanPrices>();
         services.AddSingleton<LifetimePlans>();
+        services.AddSubcommand("tier set", "ORG TIER [--until DATE]", TierCommand.SetAsync);
         services.AddSingleton<LifetimeSeats>();
         services.AddSingleton<Suspensions>();
         services.AddSingleton<Checkouts>();

@@ -19,8 +19,8 @@ internal sealed record Allowance(string Pocket, Tier Tier, Period Period)
     };
 }
 
-/// <summary>An organization has another plan, or none any more, in the running transaction. Registered for with <c>AddAfter&lt;PlanChanged&gt;</c>.</summary>
-internal sealed record PlanChanged(Guid OrganizationId);
+/// <summary>An organization has another plan, or none any more, in the running transaction. Registered for with <c>AddAfter&lt;StandingChanged&gt;</c>.</summary>
+internal sealed record StandingChanged(Guid OrganizationId);
 
 /// <summary>Reads and changes where organizations stand. Billing tells it about plans; Metering asks it who pays.</summary>
 internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceProvider services)
@@ -70,7 +70,7 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceP
               ends_at = {plan.EndsAt}::timestamptz, grace_until = {plan.GraceUntil}::timestamptz, changed_at = {clock.GetUtcNow()}
             where organization_id = {organization}
             """, cancel);
-        await services.RaiseAsync(new PlanChanged(organization), transaction, cancel);
+        await services.RaiseAsync(new StandingChanged(organization), transaction, cancel);
     }
 
     /// <summary>Ends the plan now: the free tier applies.</summary>
@@ -82,7 +82,7 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceP
               ends_at = null, grace_until = null, changed_at = {clock.GetUtcNow()}
             where organization_id = {organization}
             """, cancel);
-        await services.RaiseAsync(new PlanChanged(organization), transaction, cancel);
+        await services.RaiseAsync(new StandingChanged(organization), transaction, cancel);
     }
 
     /// <summary>Suspends the organization or lifts the suspension: holds, uploads and metered verification are refused while it lasts.</summary>

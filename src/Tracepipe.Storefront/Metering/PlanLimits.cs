@@ -16,7 +16,7 @@ internal static class PlanLimits
             return (organization, cancel) => configured is not null ? ValueTask.FromResult(configured) : OfAsync(s, organization, cancel);
         });
         // Every node reads the keys of an organization anew when its plan changes.
-        services.AddAfter<PlanChanged>((changed, transaction, s, cancel) => s.GetRequiredService<KeyRing>().ReadAnewAsync(changed.OrganizationId, transaction, cancel));
+        services.AddAfter<StandingChanged>((changed, transaction, s, cancel) => s.GetRequiredService<KeyRing>().ReadAnewAsync(changed.OrganizationId, transaction, cancel));
         return services;
     }
 

@@ -57,6 +57,7 @@ internal static class Startup
           operator add EMAIL    make a person an operator of this installation
           catalog diff | apply  compare catalog.json with what Stripe has, or make Stripe and the price list agree with it
           service-key create [--name NAME]   make a key for the sold API's backend and print it
+          tier set ORG TIER [--until DATE]   give an organization a tier by contract; “free” takes it away
           service-key list | revoke ID       show or end such keys
         """;
 }
