@@ -9,7 +9,7 @@ import * as oidc from 'oidc-provider';
 
 const Provider = oidc.default;
 const API = 'urn:tracepipe:api';
-const state = { clients: [], people: {}, keys: [], claimsInIdToken: false, fault: null, seen: {}, issued: [], down: false };
+const state = { clients: [], people: {}, keys: [], claimsInIdToken: false, fault: null, seen: {}, issued: [], down: false, clientAuthMethods: undefined };
 let issuer;
 let provider;
 
@@ -26,6 +26,7 @@ function rebuild() {
     claims: { openid: ['sub', 'oid', 'tid'], email: ['email', 'email_verified', 'xms_edov'], profile: ['name', 'given_name', 'family_name'] },
     conformIdTokenClaims: !state.claimsInIdToken,
     enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'HS256'] },
+    ...(state.clientAuthMethods && { clientAuthMethods: state.clientAuthMethods }),
     pkce: { required: () => true },
     async findAccount(_, sub) {
       const claims = state.people[sub];

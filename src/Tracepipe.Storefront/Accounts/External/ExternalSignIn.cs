@@ -15,16 +15,18 @@ namespace Tracepipe.Storefront.Accounts.External;
 /// <summary>
 /// Signing in with a provider from the button to the page behind it: begins it, and decides what somebody who has come back is let in to.
 /// </summary>
-internal sealed class ExternalSignIn(ExternalIdentities identities, ProviderSessions sessions, LogInDesk desk, UserManager<Person> people, SignInLog log, IDataProtectionProvider protection)
+internal sealed class ExternalSignIn(ExternalIdentities identities, ProviderSessions sessions, LogInDesk desk, UserManager<Person> people, SignInLog log, IDataProtectionProvider protection, TimeProvider clock)
 {
     private const string LinkItem = "link";
     private const string ReturnItem = "return";
     private const int LongestReturn = 1000; // the state travels in an address
 
-    private readonly ITimeLimitedDataProtector proofs = protection.CreateProtector("Tracepipe.LinkProof").ToTimeLimitedDataProtector();
+    private static readonly TimeSpan ProofLasts = TimeSpan.FromMinutes(1);
+
+    private readonly IDataProtector proofs = protection.CreateProtector("Tracepipe.LinkProof");
 
     /// <summary>Who may link what: written when a person has just proved himself, read when he leaves for the provider a moment later.</summary>
-    private sealed record LinkProof(Guid Person, Guid Session, string Provider);
+    private sealed record LinkProof(Guid Person, Guid Session, string Provider, DateTimeOffset At);
 
     /// <summary>Sends the browser to the provider.</summary>
     public Task BeginAsync(HttpContext http, OidcProvider provider, string? returnTo) =>
@@ -32,7 +34,7 @@ internal sealed class ExternalSignIn(ExternalIdentities identities, ProviderSess
 
     /// <summary>A ticket for <see cref="BeginLinkAsync"/>, good for a minute in this session.</summary>
     public string ProveForLink(HttpContext http, OidcProvider provider) =>
-        proofs.Protect(JsonSerializer.Serialize(new LinkProof(http.User.PersonId(), http.User.SessionId()!.Value, provider.Name)), TimeSpan.FromMinutes(1));
+        proofs.Protect(JsonSerializer.Serialize(new LinkProof(http.User.PersonId(), http.User.SessionId()!.Value, provider.Name, clock.GetUtcNow())));
 
     /// <summary>Sends the browser to the provider to link what it finds there.</summary>
     /// <returns>False when the ticket is another's, another session's, or too old.</returns>
@@ -47,7 +49,7 @@ internal sealed class ExternalSignIn(ExternalIdentities identities, ProviderSess
         {
             return false;
         }
-        if (read is null || read != new LinkProof(http.User.FindPersonId() ?? Guid.Empty, http.User.SessionId() ?? Guid.Empty, provider.Name)) return false;
+        if (read is null || clock.GetUtcNow() - read.At > ProofLasts || read != new LinkProof(http.User.FindPersonId() ?? Guid.Empty, http.User.SessionId() ?? Guid.Empty, provider.Name, read.At)) return false;
         var properties = new AuthenticationProperties { Items = { [LinkItem] = $"{read.Person:N}.{read.Session:N}" } };
         properties.SetParameter(OidcHandler.Anew, true);
         await LeaveAsync(http, provider, properties);

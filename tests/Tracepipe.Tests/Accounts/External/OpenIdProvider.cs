@@ -48,6 +48,9 @@ public sealed class OpenIdProvider : IAsyncDisposable
     /// <summary>Whether scopes put their claims into the id_token, as Entra does, or leave them to userinfo.</summary>
     public Task PutClaimsIntoIdTokenAsync(bool into) => ControlAsync("settings", new { claimsInIdToken = into });
 
+    /// <summary>The only way in which clients may prove themselves.</summary>
+    public Task OfferOnlyAsync(string clientAuthentication) => ControlAsync("settings", new { clientAuthMethods = new[] { clientAuthentication } });
+
     /// <summary>Cuts every connection from now on, or answers again.</summary>
     public Task BeAwayAsync(bool away) => ControlAsync("down", new { down = away });
 
