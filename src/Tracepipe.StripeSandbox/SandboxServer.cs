@@ -32,6 +32,15 @@ public sealed class SandboxServer : IAsyncDisposable
 
     public Task StopAsync() => _app.StopAsync();
 
+    /// <summary>Moves the configured webhook endpoint: the receiver may know its own address only once it listens.</summary>
+    public void DeliverTo(Uri webhookUrl)
+    {
+        ArgumentNullException.ThrowIfNull(webhookUrl);
+        var options = Accounts.Options;
+        options.WebhookUrl = webhookUrl;
+        if (options.ApiKey is { } key) Accounts.ForKey(key).Write(null, work => Configure(work, options));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync();

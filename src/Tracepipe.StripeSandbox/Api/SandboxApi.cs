@@ -84,8 +84,7 @@ internal static class SandboxApi
         {
             var caller = Authentication.Identify(http.RequestServices.GetRequiredService<Accounts>(), http.Request, []);
             if (caller.IsBrowser) throw new StripeError(403, "invalid_request_error", "This call needs the secret key.", "secret_key_required");
-            var body = http.Request.ContentLength > 0 ? await JsonNode.ParseAsync(http.Request.Body, cancellationToken: http.RequestAborted) as JsonObject : null;
-            return Json(answer(caller.Account, body ?? []));
+            return Json(answer(caller.Account, await BodyAsync(http)));
         }
         catch (StripeError refusal)
         {
@@ -95,6 +94,14 @@ internal static class SandboxApi
         {
             return Json(new JsonObject { ["error"] = new JsonObject { ["type"] = "invalid_request_error", ["message"] = "The body is not the JSON object that is expected here." } }, 400);
         }
+    }
+
+    // A body may come in chunks, without its length; none at all is an empty object.
+    private static async Task<JsonObject> BodyAsync(HttpContext http)
+    {
+        using var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body, http.RequestAborted);
+        return body.Length == 0 ? [] : JsonNode.Parse(body.GetBuffer().AsSpan(0, (int)body.Length)) as JsonObject ?? throw new FormatException("Not an object.");
     }
 
     private static JsonObject ClockOf(Account account) => new() { ["now"] = account.Now.ToUnixTimeSeconds(), ["shift_seconds"] = (long)account.Shift.TotalSeconds, ["settled"] = account.IsSettled };

@@ -105,10 +105,10 @@ internal sealed class Account : IObjects
         settings.Hidden.Set("shift", Shift.Ticks + by.Ticks);
     });
 
-    /// <summary>Forgets everything but the account itself.</summary>
+    /// <summary>Forgets everything but the account itself and the webhook endpoint of the configuration, which nobody could make again.</summary>
     public void Reset() => Write(null, work =>
     {
-        foreach (var id in _records.Keys) work.Delete(work.Find(id)!);
+        foreach (var doc in _records.Keys.Select(id => work.Find(id)!).Where(d => !d.Hidden.Flag("configured"))) work.Delete(doc);
     });
 
     internal long NextSequence() => ++_sequence;

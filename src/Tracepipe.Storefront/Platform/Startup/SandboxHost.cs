@@ -8,16 +8,21 @@ namespace Tracepipe.Storefront.Platform;
 /// The billing sandbox of this start, beside the product on an address of its own, when no Stripe is configured. Nothing else in the product knows of it:
 /// to all other code it is the Stripe that the configuration names.
 /// </summary>
-internal static class SandboxHost
+internal sealed class SandboxHost : IAsyncDisposable
 {
     private const string DefaultUrl = "http://127.0.0.1:5081";
+
+    private readonly SandboxServer server;
+    private readonly ILoggerFactory log;
+
+    private SandboxHost(SandboxServer started, ILoggerFactory logs) => (server, log) = (started, logs);
 
     /// <summary>What makes this data folder's sandbox account the same after a restart.</summary>
     private sealed record Keys(string ApiKey, string PublishableKey, string WebhookSecret);
 
     /// <summary>Starts the sandbox and points the configuration at it; null when Stripe is configured or switched off.</summary>
     /// <exception cref="StartupException">Its address is in use, or its folder cannot be written.</exception>
-    public static async Task<IAsyncDisposable?> StartAsync(WebApplicationBuilder builder, CancellationToken cancel)
+    public static async Task<SandboxHost?> StartAsync(WebApplicationBuilder builder, CancellationToken cancel)
     {
         var configuration = builder.Configuration;
         if (configuration["Stripe:ApiKey"] is not null || configuration["Stripe:ApiBase"] is not null || configuration.GetValue<bool>("Stripe:Disabled")) return null;
@@ -27,15 +32,15 @@ internal static class SandboxHost
         try
         {
             var keys = await ReadKeysAsync(folder, cancel);
-            var log = LoggerFactory.Create(logging => logging.AddConfiguration(configuration.GetSection("Logging")).AddConsole());
+            var logs = LoggerFactory.Create(logging => logging.AddConfiguration(configuration.GetSection("Logging")).AddConsole());
             var server = await SandboxServer.StartAsync(new SandboxOptions
             {
                 Urls = urls,
                 JournalFolder = folder,
                 ApiKey = keys.ApiKey,
-                WebhookUrl = new Uri(Reachable(configuration["urls"]) + "/webhooks/stripe"),
+                WebhookUrl = Webhook(PublicAddress.Reachable(configuration["urls"] ?? PublicAddress.Default)),
                 WebhookSecret = keys.WebhookSecret,
-            }, TimeProvider.System, log, cancel);
+            }, TimeProvider.System, logs, cancel);
             var origin = server.Url.GetLeftPart(UriPartial.Authority);
             configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
             {
@@ -47,7 +52,7 @@ internal static class SandboxHost
                 ["Stripe:CheckoutOrigins"] = origin,
                 ["Catalog:ApplyAtStart"] = "true", // an empty account sells nothing
             });
-            return new Running(server, log);
+            return new SandboxHost(server, logs);
         }
         catch (IOException taken) when (taken.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || taken.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
         {
@@ -63,14 +68,16 @@ internal static class SandboxHost
         }
     }
 
-    private sealed class Running(SandboxServer server, ILoggerFactory log) : IAsyncDisposable
+    /// <summary>The product listens: from now on its webhooks are delivered there, also when it had to be given a port.</summary>
+    public void DeliverTo(string address) => server.DeliverTo(Webhook(PublicAddress.Reachable(address)));
+
+    public async ValueTask DisposeAsync()
     {
-        public async ValueTask DisposeAsync()
-        {
-            await server.DisposeAsync();
-            log.Dispose();
-        }
+        await server.DisposeAsync();
+        log.Dispose();
     }
+
+    private static Uri Webhook(string address) => new(address + "/webhooks/stripe");
 
     private static async Task<Keys> ReadKeysAsync(string folder, CancellationToken cancel)
     {
@@ -110,13 +117,5 @@ internal static class SandboxHost
             file.Flush(flushToDisk: true);
         }
         File.Move(draft, path, overwrite: true);
-    }
-
-    /// <summary>Where the product can be reached from this machine: its first address, a wildcard host replaced.</summary>
-    private static string Reachable(string? urls)
-    {
-        var first = (urls ?? "http://localhost:5080").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[0].TrimEnd('/');
-        foreach (var wildcard in (string[])["://*", "://+", "://0.0.0.0", "://[::]"]) first = first.Replace(wildcard, "://localhost", StringComparison.Ordinal);
-        return first;
     }
 }

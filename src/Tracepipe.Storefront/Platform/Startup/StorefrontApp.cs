@@ -48,12 +48,14 @@ internal sealed class StorefrontApp : IAsyncDisposable
             using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
             var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), listen, cancel);
             parts.Add(database);
-            if (listen && await SandboxHost.StartAsync(builder, cancel) is { } sandbox) parts.Add(sandbox);
+            var sandbox = listen ? await SandboxHost.StartAsync(builder, cancel) : null;
+            if (sandbox is not null) parts.Add(sandbox);
 
             compose.Add(builder);
             var app = builder.Build();
             compose.Map(app);
             if (listen) await ListenAsync(app, cancel);
+            sandbox?.DeliverTo(app.Urls.First());
             return new StorefrontApp(app, parts);
         }
         catch

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -21,14 +20,14 @@ internal static partial class Selftest
         var total = Stopwatch.StartNew();
         try
         {
-            var (product, sandbox) = ($"http://127.0.0.1:{FreePort()}", $"http://127.0.0.1:{FreePort()}");
+            const string freePort = "http://127.0.0.1:0";
             StorefrontApp? app = null;
             await StepAsync("start", async () => app = await StorefrontApp.StartAsync(
-                CommandLine.Parse([.. command.Rest, "--urls", product, "--sandbox-urls", sandbox, "--data", folder, "--environment", "Development"]),
+                CommandLine.Parse([.. command.Rest, "--urls", freePort, "--sandbox-urls", freePort, "--data", folder, "--environment", "Development"]),
                 compose, builder => builder.Logging.SetMinimumLevel(LogLevel.Warning), listen: true, cancel));
             await using (app)
             {
-                using var browser = new OutsideBrowser(new Uri(product));
+                using var browser = new OutsideBrowser(new Uri(app!.Address));
                 await WalkAsync(browser, cancel);
             }
             await Console.Out.WriteLineAsync($"PASS in {total.Elapsed.TotalSeconds:0.0} s");
@@ -173,13 +172,6 @@ internal static partial class Selftest
     }
 
     private static Match Found(Match match, string what) => match.Success ? match : throw new SelftestFailure($"The page does not have {what}.");
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     [GeneratedRegex("http[^\"<\\s]+/verify-email\\?[^\"<\\s]+", RegexOptions.None, 1000)]
     private static partial Regex MailLink();
