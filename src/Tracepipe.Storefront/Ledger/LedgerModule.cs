@@ -12,9 +12,17 @@ internal static class LedgerModule
     public static WebApplicationBuilder AddLedger(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<Standings>();
+        builder.Services.AddSingleton<StorageLevels>();
+        builder.Services.AddSingleton<Settlement>();
         builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) =>
             transaction.ExecuteAsync($"insert into standings (organization_id, changed_at) values ({made.OrganizationId}, {made.At})", cancel));
         builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) => Book.OpenAsync(made.OrganizationId, transaction, cancel));
+        builder.Services.AddAfter<PlanChanged>(async (changed, transaction, services, cancel) =>
+        {
+            // The level that a plan includes counts from the moment of the change.
+            var standing = await services.GetRequiredService<Standings>().LockAsync(changed.OrganizationId, transaction, cancel);
+            await services.GetRequiredService<StorageLevels>().ChangeAsync(standing, 0, services.GetRequiredService<TimeProvider>().GetUtcNow(), transaction, cancel);
+        });
         return builder;
     }
 

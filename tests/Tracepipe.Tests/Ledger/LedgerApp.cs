@@ -48,6 +48,58 @@ public class LedgerApp(TestServers servers) : TestApp(servers)
     public Task<long> SpendAsync(Guid organization, long cents, string cause, DateTimeOffset? usedAt = null) =>
         InAsync(organization, async t => (await Book.SpendAsync(organization, Money.Usd(cents), new Cause("settle", cause, Actor.System, Clock.GetUtcNow()), usedAt ?? Clock.GetUtcNow(), t, default)).Minor);
 
+    /// <summary>A card on file that pays for use, up to a cap in cents.</summary>
+    public Task CardAsync(Guid organization, long? cap = 10000) => ExecuteAsync($"""
+        update billing_accounts set auto_billing_enabled = true, status = 'active', spend_cap_cents = {cap?.ToString() ?? "null"} where organization_id = '{organization}';
+        insert into payment_methods (organization_id, id, type, is_default, attached_at) values ('{organization}', 'pm_{organization:N}', 'card', true, now());
+        """);
+
+    /// <summary>Uses a quantity, and decides who pays.</summary>
+    public Task<bool> UseAsync(Guid organization, string meter, decimal quantity, DateTimeOffset? usedAt = null) => LockedAsync(organization, async (settlement, standing, t) =>
+    {
+        await settlement.UseAsync(standing, meter, null, quantity, usedAt ?? Clock.GetUtcNow(), Clock.GetUtcNow(), t, default);
+        await settlement.SettleAsync(standing, Clock.GetUtcNow(), t, default);
+        return true;
+    });
+
+    public Task<bool> SettleAsync(Guid organization) => LockedAsync(organization, async (settlement, standing, t) =>
+    {
+        await settlement.SettleAsync(standing, Clock.GetUtcNow(), t, default);
+        return true;
+    });
+
+    public Task<bool> CloseAsync(Guid organization, DateTimeOffset? month = null, DateTimeOffset? at = null) =>
+        LockedAsync(organization, (settlement, standing, t) => settlement.CloseAsync(standing, BillMonth.Of(month ?? Clock.GetUtcNow()), at ?? Clock.GetUtcNow(), t, default));
+
+    public Task<long> PayHeldBackAsync(Guid organization) => LockedAsync(organization, (_, _, t) => Settlement.PayHeldBackAsync(organization, Clock.GetUtcNow(), t, default));
+
+    /// <summary>Stores so many bytes more, or fewer.</summary>
+    public Task<bool> StoreAsync(Guid organization, long delta, DateTimeOffset at) => LockedAsync(organization, async (_, standing, t) =>
+    {
+        await Services.GetRequiredService<StorageLevels>().ChangeAsync(standing, delta, at, t, default);
+        return true;
+    });
+
+    /// <summary>Gives the organization this plan, since the beginning of the month.</summary>
+    public Task<bool> PlanAsync(Guid organization, string tier, DateTimeOffset? at = null) => LockedAsync(organization, async (_, _, t) =>
+    {
+        if (at is { } moment) Clock.MoveTo(moment);
+        var month = Period.CalendarMonth(Clock.GetUtcNow());
+        await Services.GetRequiredService<Standings>().SetPlanAsync(organization,
+            new Plan(tier, PlanSource.Stripe, Services.GetRequiredService<Storefront.Catalog.Catalogs>().Current.Number, "active", month.Start, month, null, null), t, default);
+        return true;
+    });
+
+    /// <summary>Cents of all accruals: from credits, metered, held back.</summary>
+    public async Task<(long Credits, long Metered, long HeldBack)> PaidAsync(Guid organization)
+    {
+        var paid = (await ScalarAsync<string>($"select coalesce(sum(credits_minor), 0) || ' ' || coalesce(sum(metered_minor), 0) || ' ' || coalesce(sum(held_back_minor), 0) from accruals where organization_id = '{organization}'")).Split(' ').Select(long.Parse).ToArray();
+        return (paid[0], paid[1], paid[2]);
+    }
+
+    private Task<T> LockedAsync<T>(Guid organization, Func<Settlement, Standing, Transaction, Task<T>> act) => InAsync(organization, async t =>
+        await act(Services.GetRequiredService<Settlement>(), await Services.GetRequiredService<Standings>().LockAsync(organization, t, default), t));
+
     /// <summary>Available and held cents.</summary>
     public async Task<(long Available, long Held)> BalanceAsync(Guid organization)
     {

@@ -56,6 +56,16 @@ internal static class Book
     public static async Task<Money> SpendAsync(Guid organization, Money atMost, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) =>
         new(await DrawAsync(organization, atMost, cause, usedAt, "revenue", isWhole: false, transaction, cancel), atMost.Currency);
 
+    /// <summary>Use that a card pays for later: earned now, owed until its invoice is paid.</summary>
+    /// <returns>False when it was posted before.</returns>
+    public static Task<bool> OweAsync(Guid organization, Money amount, Cause cause, Transaction transaction, CancellationToken cancel) =>
+        PostAsync(organization, cause, [new Leg("revenue", Guid.Empty, amount.Minor), new Leg("receivable", Guid.Empty, -amount.Minor)], transaction, cancel);
+
+    /// <summary>An invoice was paid: what was owed is cash now.</summary>
+    /// <returns>False when it was posted before.</returns>
+    public static Task<bool> PostPaymentAsync(Guid organization, Money paid, Cause cause, Transaction transaction, CancellationToken cancel) =>
+        PostAsync(organization, cause, [new Leg("receivable", Guid.Empty, paid.Minor), new Leg("cash", Guid.Empty, -paid.Minor)], transaction, cancel);
+
     /// <summary>Turns a part of what a hold set aside into revenue and gives the rest back to where it came from.</summary>
     /// <param name="holdCause">The id of the hold's cause.</param>
     /// <param name="amount">At most what is held.</param>

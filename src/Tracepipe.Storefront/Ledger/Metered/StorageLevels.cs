@@ -1,0 +1,56 @@
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Ledger;
+
+/// <summary>
+/// The stored bytes of organizations over time, brought up to date in the transaction that adds or deletes a file, changes the plan or closes a month. What
+/// lies above the included level becomes an accrual. Callers hold the organization's lock.
+/// </summary>
+internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
+{
+    public const string Meter = "storage";
+
+    private const long Gigabyte = 1_000_000_000;
+
+    /// <summary>Counts the level until now, then changes it.</summary>
+    /// <param name="delta">Bytes added, or removed when negative.</param>
+    public async Task ChangeAsync(Standing standing, long delta, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        var organization = standing.OrganizationId;
+        var allowance = await standings.AllowanceAsync(standing, now, cancel);
+        var included = allowance.Tier.Limits.StorageGb is >= 0 and var gigabytes ? gigabytes * Gigabyte : -1;
+        await transaction.ExecuteAsync($"insert into storage_levels (organization_id, current_bytes, included_bytes, as_of) values ({organization}, 0, {included}, {now}) on conflict do nothing", cancel);
+        var stored = await transaction.FirstAsync($"select current_bytes, included_bytes, as_of from storage_levels where organization_id = {organization} for update",
+            r => new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), cancel);
+        var (level, shares) = stored.Until(now);
+        foreach (var share in shares) await AddAsync(organization, share, transaction, cancel);
+        await transaction.ExecuteAsync($"update storage_levels set current_bytes = current_bytes + {delta}, included_bytes = {included}, as_of = {level.AsOf} where organization_id = {organization}", cancel);
+    }
+
+    /// <summary>Asks for what is stored now, in bytes.</summary>
+    public static Answer<long> AskBytes(Questions q, Guid organization) => q.First($"select current_bytes from storage_levels where organization_id = {organization}", r => r.GetInt64(0));
+
+    private async Task AddAsync(Guid organization, StorageShare share, Transaction transaction, CancellationToken cancel)
+    {
+        var month = BillMonth.Of(share.Month);
+        var above = await transaction.FirstAsync($"""
+            insert into storage_months as m (organization_id, bill_month, byte_microseconds, above_byte_microseconds) values ({organization}, {month}, {share.Total}, {share.Above})
+            on conflict (organization_id, bill_month) do update set byte_microseconds = m.byte_microseconds + excluded.byte_microseconds, above_byte_microseconds = m.above_byte_microseconds + excluded.above_byte_microseconds
+            returning above_byte_microseconds
+            """, r => r.GetDecimal(0), cancel);
+        // The quantity is set, not added to: the division by 3.6e18 leaves no sum of small errors.
+        if (share.Above > 0 && Rating.UnitPrice(catalogs.Current.Prices, Meter) is > 0 and var price)
+            await Accruals.SetAsync(organization, share.Month, Meter, price, StorageLevel.GbHours(above), transaction, cancel);
+    }
+}
+
+/// <summary>A calendar month in UTC as the database stores it: its first day.</summary>
+internal static class BillMonth
+{
+    public static DateOnly Of(DateTimeOffset at) => DateOnly.FromDateTime(Period.CalendarMonth(at).Start.UtcDateTime);
+
+    public static DateOnly Of(Period month) => DateOnly.FromDateTime(month.Start.UtcDateTime);
+
+    public static Period PeriodOf(DateOnly month) => Period.CalendarMonth(new DateTimeOffset(month.Year, month.Month, 1, 0, 0, 0, TimeSpan.Zero));
+}
