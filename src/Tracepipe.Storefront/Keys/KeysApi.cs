@@ -21,13 +21,21 @@ internal static class KeysApi
         keys.MapDelete("{id:guid}", RevokeAsync).RequireAuthorization(Policies.SignedIn).CountsAs(RequestKind.KeyChange).WithName("revokeKey"); // a key may always revoke itself
     }
 
-    private static Task ShowMe(HttpContext context)
+    private static async Task ShowMe(HttpContext context)
     {
-        var me = context.Features.GetRequiredFeature<VerifiedKey>().Me;
+        var me = context.Features.Get<VerifiedKey>()?.Me ?? await MeOfAsync(context.RequestServices.GetRequiredService<Caller>().Member, context);
         var response = context.Response;
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = me.Length;
-        return response.Body.WriteAsync(me).AsTask();
+        await response.Body.WriteAsync(me);
+    }
+
+    // Somebody with an access token.
+    private static async Task<ReadOnlyMemory<byte>> MeOfAsync(Membership member, HttpContext context)
+    {
+        Answer<string?>? name = null;
+        await context.RequestServices.GetRequiredService<Database>().ReadAsPersonAsync(member.PersonId, q => name = q.First($"select display_name from people where id = {member.PersonId}", r => r.GetString(0)), context.RequestAborted);
+        return VerifiedKey.MeOf(member.PersonId, name!.Value, member.OrganizationId, member.Slug, member.Name);
     }
 
     /// <summary>Make a key. The answer is the only place where it ever appears.</summary>

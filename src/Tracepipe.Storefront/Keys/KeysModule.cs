@@ -37,14 +37,17 @@ internal static class KeysModule
         services.AddSingleton<KeyTickets>();
         services.AddSingleton(new NavItem(NavSection.Main, "API keys", "/keys", Lucide.KeyRound, 10, Permissions.KeysRead));
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyScheme>(KeyClaims.Scheme, displayName: null, configureOptions: null);
-        // Where a person's cookie and a key are both welcome (/api/billing), a key that the door has let in decides.
-        services.Configure<CookieAuthenticationOptions>(SessionCookie.Scheme, cookie => cookie.ForwardDefaultSelector = context => context.Features.Get<VerifiedKey>() is null ? null : KeyClaims.Scheme);
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, BearerScheme>(BearerClaims.Scheme, displayName: null, configureOptions: null);
+        // Where a person's cookie, a key and an access token are all welcome (/api/billing), what a door has let in decides.
+        services.Configure<CookieAuthenticationOptions>(SessionCookie.Scheme, cookie => cookie.ForwardDefaultSelector = context =>
+            context.Features.Get<VerifiedKey>() is not null ? KeyClaims.Scheme : context.Features.Get<BearerPerson>() is not null ? BearerClaims.Scheme : null);
         return builder;
     }
 
     /// <summary>Stands before log-in and pages: the door of <c>/v1</c> runs its routes itself.</summary>
     public static WebApplication MapKeys(this WebApplication app)
     {
+        app.UseMiddleware<BearerGate>();
         app.UseMiddleware<KeyGate>();
         app.MapKeysApi();
         return app;

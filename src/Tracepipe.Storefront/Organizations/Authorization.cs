@@ -39,6 +39,15 @@ internal static class KeyClaims
     public const string Service = "service";
 }
 
+/// <summary>Claims of a principal that came in with an access token of a sign-in provider.</summary>
+internal static class BearerClaims
+{
+    public const string Scheme = "AccessToken";
+
+    /// <summary>The id of the organization that the caller chose and belongs to.</summary>
+    public const string Organization = "organization";
+}
+
 internal sealed record PermissionRequirement(string Permission) : IAuthorizationRequirement;
 
 internal sealed record OperatorRequirement : IAuthorizationRequirement;
@@ -65,6 +74,12 @@ internal sealed class PermissionHandler(Memberships memberships, Database databa
         Membership? found = null;
         if (http.GetRouteValue("org") is string slug) found = await memberships.FindAsync(slug, person, cancel);
         else if (http.GetRouteValue("organization_id") is string text && Guid.TryParse(text, out var id)) found = await memberships.FindAsync(id, person, cancel);
+        if (string.Equals(identity.AuthenticationType, BearerClaims.Scheme, StringComparison.Ordinal))
+        {
+            var chosen = Guid.Parse(identity.FindFirst(BearerClaims.Organization)!.Value);
+            if (!http.Request.RouteValues.ContainsKey("organization_id")) found = await memberships.FindAsync(chosen, person, cancel);
+            else if (found?.OrganizationId != chosen) found = null;
+        }
         if (found is null) return await RefusedAsync(http, person, cancel);
         caller.Is(found);
         LastOrganization.Remember(http, found);

@@ -1,10 +1,11 @@
 using Microsoft.AspNetCore.Antiforgery;
+using Tracepipe.Storefront.Accounts;
 
 namespace Tracepipe.Storefront.Organizations;
 
 /// <summary>
-/// A filter for JSON routes that take both a member's cookie and an API key: a browser sends the cookie by itself, so a change needs the antiforgery
-/// header, too; a key is never sent by itself.
+/// A filter for JSON routes that take a member's cookie as well as an API key or an access token: a browser sends the cookie by itself, so a change needs
+/// the antiforgery header, too; the others are never sent by themselves.
 /// </summary>
 internal static class CookieCalls
 {
@@ -13,7 +14,7 @@ internal static class CookieCalls
     {
         var http = context.HttpContext;
         var isSafe = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
-        if (!isSafe && http.RequestServices.GetRequiredService<Caller>().KeyId is null)
+        if (!isSafe && http.User.SessionId() is not null)
             await http.RequestServices.GetRequiredService<IAntiforgery>().ValidateRequestAsync(http);
         return await next(context);
     }

@@ -21,6 +21,7 @@ internal static class ExternalModule
         services.AddSingleton<ExternalIdentities>();
         services.AddSingleton<ProviderSessions>();
         services.AddSingleton<SignInLog>();
+        services.AddSingleton<AccessTokens>();
         services.AddScoped<ExternalSignIn>();
         services.AddScoped<OidcEvents>();
         foreach (var provider in providers.All)

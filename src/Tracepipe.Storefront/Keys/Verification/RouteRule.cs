@@ -42,6 +42,13 @@ internal sealed record RouteRule(bool IsPublic, IReadOnlyList<string> Permission
         return null;
     }
 
+    /// <summary>Why this member may not, or null.</summary>
+    public Problem? RefusalOf(Membership member)
+    {
+        if (IsOfService) return NeedsServiceKey;
+        return Permissions.FirstOrDefault(p => !member.May(p)) is { } missing ? Problem.Forbidden(missing, $"Your role in this organization may not do that: it lacks the permission {missing}.") : null;
+    }
+
     /// <summary>What an organization's routes answer to a service key, which is nobody's.</summary>
     public static Problem NeedsApiKey { get; } = Problem.Forbidden("api_key", "A service key acts for no organization: send an API key (tp_live_…).");
 
