@@ -17,7 +17,7 @@ internal static class LedgerModule
         builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) =>
             transaction.ExecuteAsync($"insert into standings (organization_id, changed_at) values ({made.OrganizationId}, {made.At})", cancel));
         builder.Services.AddAfter<OrganizationMade>((made, transaction, _, cancel) => Book.OpenAsync(made.OrganizationId, transaction, cancel));
-        builder.Services.AddAfter<PlanChanged>(async (changed, transaction, services, cancel) =>
+        builder.Services.AddAfter<StandingChanged>(async (changed, transaction, services, cancel) =>
         {
             // The level that a plan includes counts from the moment of the change.
             var standing = await services.GetRequiredService<Standings>().LockAsync(changed.OrganizationId, transaction, cancel);
