@@ -8,6 +8,7 @@ using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Site;
+using Tracepipe.Storefront.Traces;
 using Tracepipe.Storefront.Ui;
 
 return await Startup.RunAsync(args, Tracepipe.Storefront.Product.Modules);
@@ -28,6 +29,7 @@ namespace Tracepipe.Storefront
                 .AddLedger()
                 .AddMetering()
                 .AddBilling()
+                .AddTraces()
                 .AddHome()
                 .AddSite(),
             app => app
@@ -40,6 +42,7 @@ namespace Tracepipe.Storefront
                 .MapLedger()
                 .MapMetering()
                 .MapBilling()
+                .MapTraces()
                 .MapHome()
                 .MapSite());
     }

@@ -13,7 +13,8 @@ internal sealed record PriceList(
     IReadOnlyList<CatalogMeter> Meters,
     IReadOnlyList<Rate> Rates,
     IReadOnlyList<Tier> Tiers,
-    IReadOnlyList<LlmPrice> LlmPrices)
+    IReadOnlyList<LlmPrice> LlmPrices,
+    IReadOnlyList<CatalogSuite> Suites)
 {
     /// <summary>The tier of this key.</summary>
     /// <exception cref="KeyNotFoundException">This version does not have it.</exception>
@@ -76,3 +77,12 @@ internal sealed record LlmPrice(string Provider, string Model, decimal InputPerM
     /// <summary>Exact cost of one call.</summary>
     public decimal Cost(long promptTokens, long completionTokens) => ((promptTokens * InputPerMillion) + (completionTokens * OutputPerMillion)) / 1_000_000m;
 }
+
+/// <summary>What traces are recorded for: the actions that the sold API knows in them.</summary>
+internal sealed record CatalogSuite(string Id, string Name, string Description, IReadOnlyList<SuiteAction> Actions);
+
+/// <summary>Something a person does in a session.</summary>
+internal sealed record SuiteAction(string Name, IReadOnlyList<SuiteParameter> Parameters);
+
+/// <param name="Type"><c>text</c>, <c>number</c> or <c>boolean</c>.</param>
+internal sealed record SuiteParameter(string Name, string Type, bool Optional);

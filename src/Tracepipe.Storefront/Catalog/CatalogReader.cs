@@ -36,7 +36,8 @@ internal static partial class CatalogReader
             var tiers = Unique(root["tiers"].List().Select(Tier).ToList(), t => t.Key, "tiers");
             if (!tiers.Any(t => t is { Key: "free", Sold: Sold.Free })) throw new CatalogException("tiers", "one tier must be “free” and sold “free”: it applies without a plan.");
             var prices = root.TryGet("llm_prices") is { } list ? Unique(list.List().Select(Price).ToList(), p => p.Provider + "/" + p.Model, "llm_prices") : [];
-            return new PriceList(currency, root["minimum_charge_cents"].Whole(0, 1_000_000), root["spend_cap_cents"].Whole(0, 100_000_000), meters, rates, tiers, prices);
+            return new PriceList(currency, root["minimum_charge_cents"].Whole(0, 1_000_000), root["spend_cap_cents"].Whole(0, 100_000_000), meters, rates, tiers, prices,
+                root.TryGet("suites") is { } suites ? Unique(suites.List().Select(Suite).ToList(), s => s.Id, "suites") : []);
         }
     }
 
@@ -79,6 +80,23 @@ internal static partial class CatalogReader
             fields.TryGet("brings_own_keys")?.Bool() ?? false);
     }
 
+    private static CatalogSuite Suite(Node node)
+    {
+        var fields = node.Object("id", "name", "description", "actions");
+        return new CatalogSuite(fields["id"].Text(Key(), KeyRule), fields["name"].Text(), fields["description"].Text(), Unique(fields["actions"].List().Select(Action).ToList(), a => a.Name, fields["actions"].Path));
+    }
+
+    private static SuiteAction Action(Node node)
+    {
+        var fields = node.Object("name", "parameters");
+        var parameters = fields["parameters"].List().Select(p =>
+        {
+            var parameter = p.Object("name", "type", "optional");
+            return new SuiteParameter(parameter["name"].Text(Key(), KeyRule), parameter["type"].Text(ParameterType(), "text, number or boolean"), parameter.TryGet("optional")?.Bool() ?? false);
+        }).ToList();
+        return new SuiteAction(fields["name"].Text(Key(), KeyRule), parameters.Count == 0 ? [] : Unique(parameters, p => p.Name, fields["parameters"].Path));
+    }
+
     private static LlmPrice Price(Node node)
     {
         var fields = node.Object("provider", "model", "input_per_million", "output_per_million");
@@ -98,6 +116,9 @@ internal static partial class CatalogReader
 
     [GeneratedRegex("^[a-z][a-z0-9_]{0,39}$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Key();
+
+    [GeneratedRegex("^(text|number|boolean)$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex ParameterType();
 
     [GeneratedRegex("^[A-Z]{3}$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Currency();

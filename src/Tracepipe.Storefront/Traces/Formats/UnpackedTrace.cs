@@ -1,0 +1,141 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace Tracepipe.Storefront.Traces.Formats;
+
+/// <summary>Reads a trace, packed or plain, once from its first byte to its last, and makes its summary. The caller's stream may store what passes.</summary>
+internal static class UnpackedTrace
+{
+    private const int FirstBuffer = 256 * 1024;
+
+    /// <exception cref="MalformedTraceException">Not a trace, breaks off, or grows beyond a limit.</exception>
+    public static async Task<TraceSummary> ReadAsync(Stream file, TraceLimits limits, CancellationToken cancel)
+    {
+        await using var packed = new Watched(file, limits.FileBytes);
+        var isPacked = await packed.BeginsWithGzipAsync(cancel);
+        if (!isPacked) return await ParseAsync(packed, limits, packed, isPacked, cancel);
+        await using var unpacked = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
+        try
+        {
+            return await ParseAsync(unpacked, limits, packed, isPacked, cancel);
+        }
+        catch (InvalidDataException broken)
+        {
+            throw new MalformedTraceException(TraceFault.Malformed, $"The gzip file is damaged near byte {packed.Bytes}: {broken.Message}", packed.Bytes, expected: "a whole gzip file");
+        }
+    }
+
+    private static async Task<TraceSummary> ParseAsync(Stream source, TraceLimits limits, Watched packed, bool isPacked, CancellationToken cancel)
+    {
+        var parser = new TraceParser(limits);
+        var buffer = new byte[FirstBuffer];
+        var (held, total, isFirst) = (0, 0L, true);
+        while (true)
+        {
+            var got = await source.ReadAsync(buffer.AsMemory(held), cancel);
+            if (got == 0) break;
+            held += got;
+            total += got;
+            if (total > limits.UnpackedBytes) throw TooLarge($"Unpacked, the trace is larger than {limits.UnpackedBytes} bytes.");
+            if (isPacked && total > limits.RatioFrom && total / limits.Ratio > packed.Bytes) throw TooLarge($"The file unpacks to more than {limits.Ratio} times its size: that is not what a trace does.");
+            var skip = 0;
+            if (isFirst)
+            {
+                if (held < 3) continue;
+                isFirst = false;
+                if (buffer.AsSpan(0, held).StartsWith("\uFEFF"u8)) skip = 3;
+            }
+            var read = skip + parser.Read(buffer.AsSpan(skip, held - skip), isEnd: false);
+            held -= read;
+            if (read > 0) buffer.AsSpan(read, held).CopyTo(buffer);
+            if (held == buffer.Length)
+            {
+                if (buffer.Length >= limits.TokenBytes) throw TooLarge($"Event {parser.Events} holds a text of more than {limits.TokenBytes} bytes.");
+                Array.Resize(ref buffer, Math.Min(limits.TokenBytes, buffer.Length * 2));
+            }
+        }
+        if (isPacked) await packed.CheckTrailerAsync(total, cancel);
+        return parser.Complete(buffer.AsSpan(0, held));
+    }
+
+    private static MalformedTraceException TooLarge(string message) => new(TraceFault.TooLarge, message);
+
+    /// <summary>
+    /// The file as it is stored: counts its bytes, keeps the last ones, and refuses when there are too many. The framework's unpacking checks a trailer
+    /// that it meets but takes a file without one, and anything behind one, as whole.
+    /// </summary>
+    private sealed class Watched(Stream inner, long most) : Stream
+    {
+        private readonly byte[] head = new byte[2];
+        private readonly byte[] tail = new byte[4];
+        private int headLength;
+        private int headGiven;
+
+        public long Bytes { get; private set; }
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public async Task<bool> BeginsWithGzipAsync(CancellationToken cancel)
+        {
+            while (headLength < 2)
+            {
+                var got = await inner.ReadAsync(head.AsMemory(headLength), cancel);
+                if (got == 0) break;
+                headLength += got;
+            }
+            return headLength == 2 && head[0] == 0x1F && head[1] == 0x8B;
+        }
+
+        /// <summary>The last four bytes of a gzip file are the unpacked length, modulo 2³² (RFC 1952, 2.3.1).</summary>
+        public async Task CheckTrailerAsync(long unpacked, CancellationToken cancel)
+        {
+            var drain = new byte[4096];
+            while (await ReadAsync(drain, cancel) > 0) { }
+            if (Bytes < 18 || BinaryPrimitives.ReadUInt32LittleEndian(tail) != (uint)unpacked)
+                throw new MalformedTraceException(TraceFault.Malformed, "The gzip file breaks off, or something stands behind its end. Pack the trace again as one gzip file.", Bytes, expected: "a whole gzip file");
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            int got;
+            if (headGiven < headLength && buffer.Length > 0)
+            {
+                got = Math.Min(buffer.Length, headLength - headGiven);
+                head.AsSpan(headGiven, got).CopyTo(buffer.Span);
+                headGiven += got;
+            }
+            else got = await inner.ReadAsync(buffer, cancellationToken);
+            Bytes += got;
+            if (Bytes > most) throw TooLarge($"The file is larger than {most} bytes.");
+            Remember(buffer.Span[..got]);
+            return got;
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Traces are read asynchronously.");
+
+        public override void Flush() { }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        private void Remember(ReadOnlySpan<byte> got)
+        {
+            if (got.Length >= tail.Length) { got[^tail.Length..].CopyTo(tail); return; }
+            tail.AsSpan(got.Length).CopyTo(tail);
+            got.CopyTo(tail.AsSpan(tail.Length - got.Length));
+        }
+    }
+}

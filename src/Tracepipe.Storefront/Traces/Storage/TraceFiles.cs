@@ -1,0 +1,89 @@
+using System.Globalization;
+
+namespace Tracepipe.Storefront.Traces.Storage;
+
+/// <summary>
+/// Traces on disk: a file per content and organization, named by its SHA-256. A file arrives under <c>incoming</c>, is flushed, and moves to its name in one
+/// step, so that under a name there is always a whole file.
+/// </summary>
+internal sealed class TraceFiles(string root)
+{
+    public string Root { get; } = root;
+
+    /// <summary>Opens the place where a file arrives. Opening it again continues what is there.</summary>
+    public FileStream OpenIncoming(Guid id)
+    {
+        Directory.CreateDirectory(Path.Combine(Root, "incoming"));
+        return new FileStream(IncomingPath(id), new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, Options = FileOptions.Asynchronous });
+    }
+
+    public FileStream ReadIncoming(Guid id) => Open(IncomingPath(id));
+
+    public void DropIncoming(Guid id) => File.Delete(IncomingPath(id));
+
+    /// <summary>Gives what has arrived its name. What has that name already is the same content and stays. The file must have been flushed.</summary>
+    public void Keep(Guid incoming, Guid organization, ReadOnlySpan<byte> sha256)
+    {
+        var path = PathOf(organization, sha256);
+        var folder = Path.GetDirectoryName(path)!;
+        if (File.Exists(path))
+        {
+            DropIncoming(incoming);
+            return;
+        }
+        if (!Directory.Exists(folder))
+        {
+            Directory.CreateDirectory(folder);
+            FolderFlush.Flush(Path.GetDirectoryName(folder)!);
+            FolderFlush.Flush(Path.GetDirectoryName(Path.GetDirectoryName(folder)!)!);
+        }
+        File.Move(IncomingPath(incoming), path, overwrite: true);
+        FolderFlush.Flush(folder);
+    }
+
+    /// <exception cref="FileNotFoundException">The file has been erased.</exception>
+    public FileStream Read(Guid organization, ReadOnlySpan<byte> sha256) => Open(PathOf(organization, sha256));
+
+    /// <summary>Erases a file; nothing happens when it is gone already.</summary>
+    public void Erase(Guid organization, ReadOnlySpan<byte> sha256)
+    {
+        var path = PathOf(organization, sha256);
+        if (!File.Exists(path)) return;
+        File.Delete(path);
+        FolderFlush.Flush(Path.GetDirectoryName(path)!);
+    }
+
+    /// <summary>All that is stored, by name.</summary>
+    public IEnumerable<(Guid Organization, byte[] Sha256)> Stored()
+    {
+        var files = Path.Combine(Root, "files");
+        if (!Directory.Exists(files)) yield break;
+        foreach (var file in Directory.EnumerateFiles(files, "*", SearchOption.AllDirectories))
+        {
+            var name = Path.GetFileName(file);
+            if (name.Length == 64 && Guid.TryParseExact(Path.GetFileName(Path.GetDirectoryName(Path.GetDirectoryName(file))), "N", out var organization))
+                yield return (organization, Convert.FromHexString(name));
+        }
+    }
+
+    /// <summary>All that has arrived and has no name yet.</summary>
+    public IEnumerable<(Guid Id, DateTimeOffset ChangedAt)> Incoming()
+    {
+        var incoming = Path.Combine(Root, "incoming");
+        if (!Directory.Exists(incoming)) yield break;
+        foreach (var file in Directory.EnumerateFiles(incoming))
+            if (Guid.TryParseExact(Path.GetFileName(file), "N", out var id)) yield return (id, new DateTimeOffset(File.GetLastWriteTimeUtc(file)));
+    }
+
+    // Two levels of 256 keep folders small; a name made of a hash can hold no path trick.
+    private string PathOf(Guid organization, ReadOnlySpan<byte> sha256)
+    {
+        var name = Convert.ToHexStringLower(sha256);
+        return Path.Combine(Root, "files", organization.ToString("N", CultureInfo.InvariantCulture), name[..2], name);
+    }
+
+    private string IncomingPath(Guid id) => Path.Combine(Root, "incoming", id.ToString("N", CultureInfo.InvariantCulture));
+
+    private static FileStream Open(string path) =>
+        new(path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.Read | FileShare.Delete, BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
+}

@@ -1,0 +1,246 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+using Tracepipe.Storefront.Keys;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Traces.Formats;
+using Tracepipe.Storefront.Traces.Storage;
+
+namespace Tracepipe.Storefront.Traces;
+
+/// <summary>The sessions of organizations: add, list, find, delete. Pages and API call the same verbs.</summary>
+internal sealed class TraceSessions(Database database, Standings standings, TraceFiles files, Suites suites, TimeProvider clock, IServiceProvider services)
+{
+    private readonly ConcurrentQueue<(Guid Organization, byte[] Sha256)> freed = new();
+
+    /// <summary>Whether this may be uploaded: asked before the first byte is taken, and again before the session is made.</summary>
+    /// <param name="allowed">The suites of the caller's key; null: all of them.</param>
+    /// <param name="bytes">As announced.</param>
+    public async Task<Problem?> RefusalOfAsync(Guid organization, TraceWish wish, IReadOnlyList<string>? allowed, long bytes, CancellationToken cancel)
+    {
+        if (WrongOf(wish, allowed) is { } wrong) return wrong;
+        Answer<Standing?>? standing = null;
+        await database.ReadAsync(organization, person: null, q => standing = Standings.Ask(q, organization), cancel);
+        var wanted = new BytesWanted(organization, standing!.Value!, bytes);
+        if (wanted.Standing.IsSuspended) return Metering.Refusals.Suspended;
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await services.RaiseAsync(wanted, transaction, cancel);
+        return wanted.Refusal;
+    }
+
+    /// <summary>Makes a session of a trace that has arrived. The file has its name before the session exists; without commit it is an orphan, which the sweep erases.</summary>
+    public async Task<(TraceSession? Session, Problem? Refused)> AddAsync(Caller caller, TraceWish wish, Received trace, CancellationToken cancel)
+    {
+        var (organization, now) = (caller.OrganizationId, clock.GetUtcNow());
+        await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
+        await LockFileAsync(transaction, organization, trace.Sha256, cancel);
+        var first = await transaction.FirstAsync($"""
+            select s.id from trace_sessions s where s.organization_id = {organization} and s.sha256 = {trace.Sha256} and s.duplicate_of is null
+            union all select s.id from trace_sessions s where s.organization_id = {organization} and s.sha256 = {trace.Sha256} limit 1
+            """, r => (Guid?)r.GetGuid(0), cancel);
+        if (first is null)
+        {
+            var standing = await standings.LockAsync(organization, transaction, cancel);
+            if (standing.IsSuspended) return (null, Metering.Refusals.Suspended);
+            var wanted = new BytesWanted(organization, standing, trace.Bytes);
+            await services.RaiseAsync(wanted, transaction, cancel);
+            if (wanted.Refusal is { } refusal) return (null, refusal);
+            await transaction.ExecuteAsync($"insert into trace_files (organization_id, sha256, bytes, stored_at) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}) on conflict do nothing", cancel);
+            await services.RaiseAsync(new BytesStored(organization, trace.Bytes, now), transaction, cancel);
+        }
+        files.Keep(trace.Id, organization, trace.Sha256);
+        var days = await transaction.FirstAsync($"select keep_days from trace_retention where organization_id = {organization}", r => (int?)r.GetInt32(0), cancel);
+        var keepUntil = days is { } d ? now.AddDays(d) : (DateTimeOffset?)null;
+        var id = Guid.CreateVersion7(now);
+        var (name, description) = (wish.CleanFileName(), wish.Description?.Trim() ?? "");
+        var summary = new NpgsqlParameter { Value = JsonSerializer.Serialize(trace.Summary, TracesJson.Default.TraceSummary), NpgsqlDbType = NpgsqlDbType.Jsonb };
+        await transaction.ExecuteAsync($"""
+            insert into trace_sessions (organization_id, id, suite_id, description, file_name, sha256, bytes, duplicate_of, summary, key_id, created_by, created_at, keep_until)
+            values ({organization}, {id}, {wish.SuiteId}, {description}, {name}, {trace.Sha256}, {trace.Bytes}, {first}::uuid, {summary}, {caller.KeyId}::uuid, {caller.PersonId}::uuid, {now}, {keepUntil}::timestamptz)
+            """, cancel);
+        await services.RaiseAsync(new SessionUploaded(organization, id, wish.SuiteId, caller.KeyId, now), transaction, cancel);
+        await transaction.CommitAsync(cancel);
+        return (new TraceSession(id, wish.SuiteId, description, name, trace.Sha256, trace.Bytes, first, now, keepUntil, HeadOf(trace.Summary)), null);
+    }
+
+    /// <summary>An organization's sessions, newest first.</summary>
+    /// <param name="suite">Only of this suite.</param>
+    /// <param name="allowed">Only of these suites (a key's); null: all.</param>
+    public async Task<(IReadOnlyList<TraceSession> Sessions, int Total)> ListAsync(Guid organization, string? suite, IReadOnlyList<string>? allowed, (int Number, int Size) page, CancellationToken cancel)
+    {
+        Answer<IReadOnlyList<TraceSession>>? sessions = null;
+        Answer<int>? total = null;
+        var (only, skip) = (allowed?.ToArray(), (page.Number - 1L) * page.Size);
+        var now = clock.GetUtcNow();
+        await database.ReadAsync(organization, person: null, q =>
+        {
+            sessions = q.List($"""
+                select s.id, s.suite_id, s.description, s.file_name, s.sha256, s.bytes, s.duplicate_of, s.created_at, s.keep_until,
+                  (s.summary->'format')::text, (s.summary->>'truncated')::bool, (s.summary->>'events')::bigint, (s.summary->>'duration_ms')::float8
+                from trace_sessions s
+                where s.organization_id = {organization} and (s.keep_until is null or s.keep_until > {now})
+                  and ({suite}::text is null or s.suite_id = {suite}) and ({only}::text[] is null or s.suite_id = any ({only}::text[]))
+                order by s.created_at desc, s.id desc limit {page.Size} offset {skip}
+                """, TraceSession.Read);
+            total = q.First($"""
+                select count(*)::int from trace_sessions s where s.organization_id = {organization} and (s.keep_until is null or s.keep_until > {now})
+                  and ({suite}::text is null or s.suite_id = {suite}) and ({only}::text[] is null or s.suite_id = any ({only}::text[]))
+                """, r => r.GetInt32(0));
+        }, cancel);
+        return (sessions!.Value, total!.Value);
+    }
+
+    /// <summary>One session; null when it is not there, not this organization's, or of a suite that the key may not touch.</summary>
+    public async Task<TraceSession?> FindAsync(Guid organization, Guid id, IReadOnlyList<string>? allowed, CancellationToken cancel)
+    {
+        Answer<TraceSession?>? found = null;
+        await database.ReadAsync(organization, person: null, q => found = q.First($"""
+            select s.id, s.suite_id, s.description, s.file_name, s.sha256, s.bytes, s.duplicate_of, s.created_at, s.keep_until,
+              (s.summary->'format')::text, (s.summary->>'truncated')::bool, (s.summary->>'events')::bigint, (s.summary->>'duration_ms')::float8
+            from trace_sessions s where s.organization_id = {organization} and s.id = {id} and (s.keep_until is null or s.keep_until > {clock.GetUtcNow()})
+            """, TraceSession.Read), cancel);
+        return found!.Value is { } session && IsAllowed(session.SuiteId, allowed) ? session : null;
+    }
+
+    /// <summary>What the trace of a session holds.</summary>
+    public async Task<TraceSummary?> SummaryAsync(Guid organization, Guid id, CancellationToken cancel)
+    {
+        Answer<string?>? found = null;
+        await database.ReadAsync(organization, person: null, q => found = q.First($"select summary::text from trace_sessions where organization_id = {organization} and id = {id}", r => r.GetString(0)), cancel);
+        return found!.Value is { } json ? JsonSerializer.Deserialize(json, TracesJson.Default.TraceSummary) : null;
+    }
+
+    /// <summary>Deletes sessions. They are gone from lists and metering when this returns; files that no session has any more are erased from disk within a minute.</summary>
+    /// <returns>The names of those that were there.</returns>
+    public async Task<IReadOnlyList<string>> DeleteAsync(Caller caller, IReadOnlyCollection<Guid> ids, IReadOnlyList<string>? allowed, string? address, CancellationToken cancel)
+    {
+        var (organization, now) = (caller.OrganizationId, clock.GetUtcNow());
+        var (all, only) = (ids.ToArray(), allowed?.ToArray());
+        await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
+        var hashes = await transaction.ListAsync($"select distinct sha256 from trace_sessions where organization_id = {organization} and id = any ({all}) and ({only}::text[] is null or suite_id = any ({only}::text[])) order by 1", r => r.GetFieldValue<byte[]>(0), cancel);
+        foreach (var hash in hashes) await LockFileAsync(transaction, organization, hash, cancel);
+        var gone = await transaction.ListAsync($"delete from trace_sessions where organization_id = {organization} and id = any ({all}) and ({only}::text[] is null or suite_id = any ({only}::text[])) returning id, file_name", r => (Id: r.GetGuid(0), Name: r.GetString(1)), cancel);
+        await ForgetFilesAsync(organization, hashes, now, transaction, cancel);
+        foreach (var (id, name) in gone)
+            await Audit.WriteAsync(transaction, new AuditEntry(organization, "session.deleted", Actor.Of(caller), name, new Dictionary<string, string>(StringComparer.Ordinal) { ["session_id"] = id.ToString() }, address), now, cancel);
+        foreach (var missing in all.Except(gone.Select(g => g.Id)))
+            await Audit.WriteAsync(transaction, new AuditEntry(organization, "access.refused", Actor.Of(caller), $"Session {missing}", Address: address), now, cancel);
+        await transaction.CommitAsync(cancel);
+        return [.. gone.Select(g => g.Name)];
+    }
+
+    /// <summary>Deletes what is past its retention, of all organizations.</summary>
+    public async Task ExpireAsync(CancellationToken cancel)
+    {
+        while (true)
+        {
+            var now = clock.GetUtcNow();
+            Answer<IReadOnlyList<(Guid Organization, Guid Id)>>? due = null;
+            await database.WorkReadAsync(q => due = q.List($"select organization_id, id from trace_sessions where keep_until <= {now} order by keep_until limit 200", r => (r.GetGuid(0), r.GetGuid(1))), cancel);
+            foreach (var group in due!.Value.GroupBy(d => d.Organization))
+            {
+                var ids = group.Select(d => d.Id).ToArray();
+                await using var transaction = await database.BeginAsync(group.Key, person: null, cancel);
+                var hashes = await transaction.ListAsync($"select distinct sha256 from trace_sessions where organization_id = {group.Key} and id = any ({ids}) order by 1", r => r.GetFieldValue<byte[]>(0), cancel);
+                foreach (var hash in hashes) await LockFileAsync(transaction, group.Key, hash, cancel);
+                await transaction.ExecuteAsync($"delete from trace_sessions where organization_id = {group.Key} and id = any ({ids})", cancel);
+                await ForgetFilesAsync(group.Key, hashes, now, transaction, cancel);
+                await transaction.CommitAsync(cancel);
+            }
+            if (due.Value.Count < 200) return;
+        }
+    }
+
+    /// <summary>Erases the files whose last session has been deleted on this node.</summary>
+    public async Task EraseFreedAsync(CancellationToken cancel)
+    {
+        while (freed.TryPeek(out var file))
+        {
+            await EraseUnlessUsedAsync(file.Organization, file.Sha256, cancel);
+            freed.TryDequeue(out _);
+        }
+    }
+
+    /// <summary>Erases all files that no session has: what a crash left between disk and database.</summary>
+    public async Task SweepAsync(CancellationToken cancel)
+    {
+        foreach (var (organization, sha256) in files.Stored()) await EraseUnlessUsedAsync(organization, sha256, cancel);
+    }
+
+    // An upload gives its file a name and a row under this lock: without a row, nobody is about to make one.
+    private async Task EraseUnlessUsedAsync(Guid organization, byte[] sha256, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await LockFileAsync(transaction, organization, sha256, cancel);
+        if (!await transaction.FirstAsync($"select true from trace_files where organization_id = {organization} and sha256 = {sha256}", r => r.GetBoolean(0), cancel)) files.Erase(organization, sha256);
+    }
+
+    /// <summary>The file of a session, or null when it was erased in between.</summary>
+    public FileStream? Open(Guid organization, TraceSession session)
+    {
+        try
+        {
+            return files.Read(organization, session.Sha256);
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What is wrong with a wish.</summary>
+    public Problem? WrongOf(TraceWish wish, IReadOnlyList<string>? allowed)
+    {
+        var known = suites();
+        if (known.All(s => !string.Equals(s.Id, wish.SuiteId, StringComparison.Ordinal))) return Problem.Invalid("suite_id", $"There is no such suite; there are {string.Join(", ", known.Select(s => s.Id))} (GET /v1/suites).");
+        if (!IsAllowed(wish.SuiteId, allowed)) return Problem.Forbidden(wish.SuiteId, $"This key may not touch the suite {wish.SuiteId}.");
+        return wish.Description?.Trim().Length > 1000 ? Problem.Invalid("description", "Write at most 1,000 characters.") : null;
+    }
+
+    internal static bool IsAllowed(string suite, IReadOnlyList<string>? allowed) => allowed is null || allowed.Contains(suite, StringComparer.Ordinal);
+
+    private static TraceHead HeadOf(TraceSummary summary) => new(summary.Format, summary.Truncated, summary.Events, summary.DurationMs);
+
+    /// <summary>Makes the decision about one content single: to store it, to forget it, to erase it.</summary>
+    private static Task<int> LockFileAsync(Transaction transaction, Guid organization, byte[] sha256, CancellationToken cancel) =>
+        transaction.ExecuteAsync($"select pg_advisory_xact_lock(hashtextextended({organization.ToString("N") + Convert.ToHexStringLower(sha256)}, 7))", cancel);
+
+    private async Task ForgetFilesAsync(Guid organization, IReadOnlyList<byte[]> hashes, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        foreach (var hash in hashes)
+        {
+            var bytes = await transaction.FirstAsync($"""
+                delete from trace_files f where f.organization_id = {organization} and f.sha256 = {hash}
+                  and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.bytes
+                """, r => (long?)r.GetInt64(0), cancel);
+            if (bytes is not { } size) continue;
+            await services.RaiseAsync(new BytesStored(organization, -size, now), transaction, cancel);
+            transaction.AfterCommit(_ => { freed.Enqueue((organization, hash)); return Task.CompletedTask; });
+        }
+    }
+}
+
+/// <summary>Somebody wants to store bytes: a module above or below may <see cref="Refuse"/> it, because nothing would pay for keeping them.</summary>
+internal sealed class BytesWanted(Guid organizationId, Standing standing, long bytes)
+{
+    public Guid OrganizationId { get; } = organizationId;
+
+    public Standing Standing { get; } = standing;
+
+    public long Bytes { get; } = bytes;
+
+    /// <summary>The first reason that was given.</summary>
+    public Problem? Refusal { get; private set; }
+
+    public void Refuse(Problem reason) => Refusal ??= reason;
+}
+
+/// <summary>The bytes that an organization stores have changed, in the running transaction.</summary>
+/// <param name="Change">Negative when something was deleted.</param>
+internal sealed record BytesStored(Guid OrganizationId, long Change, DateTimeOffset At);
+
+/// <summary>A session was made, in the running transaction.</summary>
+internal sealed record SessionUploaded(Guid OrganizationId, Guid SessionId, string SuiteId, Guid? KeyId, DateTimeOffset At);

@@ -1,0 +1,172 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Keys;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Traces.Formats;
+using Tracepipe.Storefront.Traces.Storage;
+using Tracepipe.Storefront.Traces.Uploads;
+
+namespace Tracepipe.Storefront.Traces;
+
+/// <summary>The routes of sessions and suites, for keys.</summary>
+internal static class TracesApi
+{
+    private const int MostFieldBytes = 8_192;
+
+    public static void MapTracesApi(this IEndpointRouteBuilder routes)
+    {
+        var suites = routes.MapGroup("/v1/suites").WithTags("Suites");
+        suites.MapGet("", ListSuites).RequireAuthorization(Permissions.SessionsRead).WithName("listSuites");
+        suites.MapGet("{id}", ShowSuite).RequireAuthorization(Permissions.SessionsRead).WithName("getSuite");
+
+        var sessions = routes.MapGroup("/v1/sessions").WithTags("Sessions");
+        sessions.MapPost("", UploadAsync).RequireAuthorization(Permissions.SessionsWrite).CountsAs(RequestKind.Upload).WithName("createSession").DisableAntiforgery();
+        sessions.MapGet("", ListAsync).RequireAuthorization(Permissions.SessionsRead).WithName("listSessions");
+        sessions.MapGet("{id:guid}", ShowAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSession");
+        sessions.MapGet("{id:guid}/summary", SummaryAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSessionSummary");
+        sessions.MapGet("{id:guid}/file", FileAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSessionFile");
+        sessions.MapDelete("{id:guid}", DeleteAsync).RequireAuthorization(Permissions.SessionsWrite).WithName("deleteSession");
+    }
+
+    /// <summary>List the suites: what traces are recorded for.</summary>
+    internal static Ok<ItemList<CatalogSuite>> ListSuites(Catalogs catalogs, HttpContext context)
+    {
+        var allowed = Allowed(context);
+        var items = catalogs.Current.Prices.Suites.Where(s => TraceSessions.IsAllowed(s.Id, allowed)).ToList();
+        return TypedResults.Ok(new ItemList<CatalogSuite>(items, items.Count, 1, Math.Max(20, items.Count)));
+    }
+
+    /// <summary>Show a suite with its actions and their parameters.</summary>
+    internal static Results<Ok<CatalogSuite>, ProblemAnswer> ShowSuite(string id, Catalogs catalogs, HttpContext context) =>
+        catalogs.Current.Prices.Suites.FirstOrDefault(s => string.Equals(s.Id, id, StringComparison.Ordinal) && TraceSessions.IsAllowed(s.Id, Allowed(context))) is { } suite ? TypedResults.Ok(suite) : Problem.NotFound("Suite").ToResult();
+
+    /// <summary>Upload a trace: multipart/form-data with suite_id, an optional description and the file trace (or input_events). It streams to storage and is read once.</summary>
+    internal static async Task<Results<Created<SessionResponse>, ProblemAnswer>> UploadAsync(HttpContext context, Caller caller, TraceSessions sessions, Intake intake, UploadSlots slots, TraceFiles files, IOptions<TracesOptions> options, TimeProvider clock)
+    {
+        var cancel = context.RequestAborted;
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !string.Equals(type.MediaType.Value, "multipart/form-data", StringComparison.OrdinalIgnoreCase)
+            || HeaderUtilities.RemoveQuotes(type.Boundary) is not { Length: > 0 and <= 200 } boundary)
+            return new Problem(415, "unsupported_media_type", "Send multipart/form-data with the fields suite_id and trace.").ToResult();
+        var announced = context.Request.ContentLength ?? 0;
+        if (announced > options.Value.MaxFileBytes + 1_000_000) return new Problem(413, "payload_too_large", $"A trace has at most {options.Value.MaxFileBytes} bytes.").ToResult();
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = options.Value.MaxFileBytes + 1_000_000;
+        using var slot = slots.TryTake(caller.OrganizationId);
+        if (slot is null) return UploadSlots.Full.ToResult();
+
+        var id = Guid.CreateVersion7(clock.GetUtcNow());
+        Received? trace = null;
+        var isKept = false;
+        try
+        {
+            string? suite = null, description = null, fileName = null;
+            var reader = new MultipartReader(boundary.Value!, context.Request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8_192, BodyLengthLimit = null };
+            while (await reader.ReadNextSectionAsync(cancel) is { } section)
+            {
+                if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)) return Problem.BadRequest("A part of the form has no name.").ToResult();
+                var name = HeaderUtilities.RemoveQuotes(disposition.Name).Value;
+                switch (name)
+                {
+                    case "suite_id" when suite is null:
+                        suite = await FieldAsync(section, cancel);
+                        if (suite is null) return Problem.Invalid("suite_id", "Write the id of a suite.").ToResult();
+                        break;
+                    case "description" when description is null:
+                        description = await FieldAsync(section, cancel);
+                        if (description is null) return Problem.Invalid("description", "Write at most 1,000 characters.").ToResult();
+                        break;
+                    case "trace" or "input_events" when trace is null:
+                        fileName = (disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName)).Value;
+                        // Known before the first byte when suite_id comes first, as every sample has it; else asked with the session.
+                        if (suite is not null && await sessions.RefusalOfAsync(caller.OrganizationId, new TraceWish(suite, description, fileName), Allowed(context), announced, cancel) is { } early) return early.ToResult();
+                        (trace, var refused) = await intake.ReceiveAsync(id, section.Body, cancel);
+                        if (refused is not null) return refused.ToResult();
+                        break;
+                    default:
+                        return Problem.BadRequest($"The form has the fields suite_id, description and trace, each once; “{(name?.Length > 40 ? name[..40] : name)}” is another.").ToResult();
+                }
+            }
+            if (suite is null || trace is null) return Problem.BadRequest($"The field {(suite is null ? "suite_id" : "trace")} is missing.").ToResult();
+            var wish = new TraceWish(suite, description, fileName);
+            if (sessions.WrongOf(wish, Allowed(context)) is { } wrong) return wrong.ToResult();
+            var (session, no) = await sessions.AddAsync(caller, wish, trace, cancel);
+            if (no is not null) return no.ToResult();
+            isKept = true;
+            return TypedResults.Created($"/v1/sessions/{session!.Id}", SessionResponse.Of(session));
+        }
+        catch (InvalidDataException broken)
+        {
+            return Problem.BadRequest($"The form cannot be read: {broken.Message}").ToResult();
+        }
+        catch (IOException failure) when (StorageFull.Is(failure))
+        {
+            return StorageFull.Problem.ToResult();
+        }
+        catch (IOException failure) when (failure.Message.StartsWith("Unexpected end of Stream", StringComparison.Ordinal))
+        {
+            return Problem.BadRequest("The form breaks off before its last boundary.").ToResult();
+        }
+        finally
+        {
+            if (trace is not null && !isKept) files.DropIncoming(id);
+        }
+    }
+
+    /// <summary>List sessions, newest first.</summary>
+    internal static async Task<Results<Ok<ItemList<SessionResponse>>, ProblemAnswer>> ListAsync(Caller caller, TraceSessions sessions, HttpContext context, CancellationToken cancel, [Description("Only of this suite.")] string? suite_id = null, [Description("From 1.")] int page = 1, [Description("1 to 100.")] int per_page = 20)
+    {
+        if (page < 1) return Problem.Invalid("page", "Pages count from 1.").ToResult();
+        if (per_page is < 1 or > 100) return Problem.Invalid("per_page", "Ask for 1 to 100 a page.").ToResult();
+        if (suite_id is not null && !TraceSessions.IsAllowed(suite_id, Allowed(context))) return Problem.Forbidden(suite_id, $"This key may not touch the suite {suite_id}.").ToResult();
+        var (found, total) = await sessions.ListAsync(caller.OrganizationId, suite_id, Allowed(context), (page, per_page), cancel);
+        return TypedResults.Ok(new ItemList<SessionResponse>([.. found.Select(SessionResponse.Of)], total, page, per_page));
+    }
+
+    /// <summary>Show a session.</summary>
+    internal static async Task<Results<Ok<SessionResponse>, ProblemAnswer>> ShowAsync(Guid id, Caller caller, TraceSessions sessions, HttpContext context, CancellationToken cancel) =>
+        await sessions.FindAsync(caller.OrganizationId, id, Allowed(context), cancel) is { } session ? TypedResults.Ok(SessionResponse.Of(session)) : Problem.NotFound("Session").ToResult();
+
+    /// <summary>Show what the trace of a session holds.</summary>
+    internal static async Task<Results<Ok<TraceSummary>, ProblemAnswer>> SummaryAsync(Guid id, Caller caller, TraceSessions sessions, HttpContext context, CancellationToken cancel) =>
+        await sessions.FindAsync(caller.OrganizationId, id, Allowed(context), cancel) is not null && await sessions.SummaryAsync(caller.OrganizationId, id, cancel) is { } summary
+            ? TypedResults.Ok(summary) : Problem.NotFound("Session").ToResult();
+
+    /// <summary>Download the trace as it was sent.</summary>
+    internal static async Task<Results<FileStreamHttpResult, ProblemAnswer>> FileAsync(Guid id, Caller caller, TraceSessions sessions, HttpContext context, CancellationToken cancel)
+    {
+        if (await sessions.FindAsync(caller.OrganizationId, id, Allowed(context), cancel) is not { } session || sessions.Open(caller.OrganizationId, session) is not { } file) return Problem.NotFound("Session").ToResult();
+        return TypedResults.File(file, "application/octet-stream", session.FileName, session.CreatedAt, new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(session.Sha256)}\""), enableRangeProcessing: true);
+    }
+
+    /// <summary>Delete a session: at once from lists and metering, within a minute from disk.</summary>
+    internal static async Task<Results<NoContent, ProblemAnswer>> DeleteAsync(Guid id, Caller caller, TraceSessions sessions, HttpContext context, CancellationToken cancel) =>
+        await sessions.DeleteAsync(caller, [id], Allowed(context), context.Connection.RemoteIpAddress?.ToString(), cancel) is [] ? Problem.NotFound("Session").ToResult() : TypedResults.NoContent();
+
+    /// <summary>The suites of the calling key; null: all of them.</summary>
+    internal static IReadOnlyList<string>? Allowed(HttpContext context) => context.Features.Get<VerifiedKey>()?.Suites;
+
+    private static async Task<string?> FieldAsync(MultipartSection section, CancellationToken cancel)
+    {
+        var bytes = new byte[MostFieldBytes + 1];
+        var length = await section.Body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancel);
+        return length > MostFieldBytes ? null : System.Text.Encoding.UTF8.GetString(bytes, 0, length);
+    }
+}
+
+/// <summary>A page of things.</summary>
+internal sealed record ItemList<T>(IReadOnlyList<T> Items, int Total, int Page, int PerPage);
+
+/// <param name="Bytes">As sent and stored.</param>
+/// <param name="Sha256">Of the file as sent, hexadecimal.</param>
+/// <param name="Truncated">The file broke off between two events; all that came before was read.</param>
+/// <param name="DuplicateOf">The session that has the same file: its bytes are stored and metered once.</param>
+/// <param name="KeepUntil">When it deletes itself; never when null.</param>
+internal sealed record SessionResponse(Guid Id, string SuiteId, string Description, string FileName, long Bytes, string Sha256, TraceFormat Format, bool Truncated, long Events, double DurationMs, Guid? DuplicateOf, DateTimeOffset CreatedAt, DateTimeOffset? KeepUntil)
+{
+    public static SessionResponse Of(TraceSession s) => new(s.Id, s.SuiteId, s.Description, s.FileName, s.Bytes, Convert.ToHexStringLower(s.Sha256), s.Head.Format, s.Head.Truncated, s.Head.Events, s.Head.DurationMs, s.DuplicateOf, s.CreatedAt, s.KeepUntil);
+}

@@ -1,0 +1,67 @@
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Keys;
+using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Traces.Storage;
+using Tracepipe.Storefront.Traces.Uploads;
+
+namespace Tracepipe.Storefront.Traces;
+
+/// <summary>
+/// Recorded sessions. Owns: what a trace is, upload, storage, summaries, retention. Does not own: what storage costs and who pays (Ledger, Metering), what is
+/// made of sessions (the sold API's backend).
+/// </summary>
+internal static class TracesModule
+{
+    public static WebApplicationBuilder AddTraces(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<TracesOptions>().BindConfiguration("Traces").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton(s => new TraceFiles(s.GetRequiredService<IOptions<TracesOptions>>().Value.Folder is { Length: > 0 } typed
+            ? Paths.Typed(typed) : Path.Combine(DatabaseHost.DataFolder(s.GetRequiredService<IConfiguration>()), "traces")));
+        services.AddSingleton<Suites>(s => () => [.. s.GetRequiredService<Catalogs>().Current.Prices.Suites.Select(c => new Suite(c.Id, c.Name))]);
+        services.AddSingleton<Intake>();
+        services.AddSingleton<TraceSessions>();
+        services.AddSingleton<TraceUploads>();
+        services.AddSingleton<UploadSlots>();
+        services.AddHostedService<TraceSweeper>();
+        return builder;
+    }
+
+    public static WebApplication MapTraces(this WebApplication app)
+    {
+        app.MapTracesApi();
+        app.MapTus();
+        return app;
+    }
+}
+
+/// <summary>Erases from disk what was deleted, expired or left behind: the clock of the sweeps.</summary>
+internal sealed partial class TraceSweeper(TraceSessions sessions, TraceUploads uploads, TimeProvider clock, ILogger<TraceSweeper> log) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10), clock);
+        var looked = DateTimeOffset.MinValue; // all that is stored is looked through at the start and hourly; what is deleted in between is known by name
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await sessions.ExpireAsync(stoppingToken);
+                await sessions.EraseFreedAsync(stoppingToken);
+                if (clock.GetUtcNow() - looked < TimeSpan.FromHours(1)) continue;
+                await uploads.SweepAsync(stoppingToken);
+                await sessions.SweepAsync(stoppingToken);
+                looked = clock.GetUtcNow();
+            }
+            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or IOException)
+            {
+                NotSwept(log, failure.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Deleted traces wait for their erasure: {Reason}")]
+    private static partial void NotSwept(ILogger log, string reason);
+}
