@@ -47,21 +47,70 @@ public class PlanApp(TestServers servers) : BillingApp(servers)
     {
         var begun = await buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/subscription/checkout", json: $$"""{"tier":"{{tier}}"}""");
         Assert.NotNull(await PayAsync(begun.GetProperty("checkout_url").GetString()!, card));
-        return await buyer.PlanAsync(p => p.ValueKind is JsonValueKind.Object && p.GetProperty("tier").GetString() == tier);
+        return await PlanAsync(buyer, p => p.Is(tier, "active") || p.Is(tier, "trialing"));
+    }
+
+    /// <summary>Hears what Stripe has to tell. Webhooks do that by themselves; where there are none, Stripe's list of events is read.</summary>
+    public virtual Task HearAsync() => Task.CompletedTask;
+
+    /// <summary>Asks until the plan is as wanted.</summary>
+    public Task<JsonElement> PlanAsync(Buyer buyer, Func<JsonElement, bool> holds) => EventuallyAsync(async () =>
+    {
+        await HearAsync();
+        return await buyer.PlanAsync();
+    }, holds);
+
+    /// <summary>The buyer signed in anew: sessions end when much time has passed.</summary>
+    public async Task<Buyer> AgainAsync(Buyer buyer)
+    {
+        var browser = NewBrowser();
+        (await browser.FollowAsync(await browser.SubmitAsync("/login", new() { ["Email"] = buyer.Person.Email, ["Password"] = buyer.Person.Password }))).EnsureSuccessStatusCode();
+        return new Buyer(this, buyer.Person with { Browser = browser });
     }
 
     /// <summary>Moves our clock and the sandbox account's by the same.</summary>
     public async Task AdvanceAsync(TimeSpan by)
     {
         Clock.Advance(by);
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Servers.Sandbox, "/_sandbox/clock"))
-        {
-            Content = new StringContent($$"""{"advance_seconds":{{((long)by.TotalSeconds).ToString(CultureInfo.InvariantCulture)}}}""", System.Text.Encoding.UTF8, "application/json"),
-        };
+        await SandboxAsync(HttpMethod.Post, "/_sandbox/clock", $$"""{"advance_seconds":{{((long)by.TotalSeconds).ToString(CultureInfo.InvariantCulture)}}}""");
+        await EventuallyAsync(() => SandboxAsync(HttpMethod.Get, "/_sandbox/clock"), c => c.GetProperty("settled").GetBoolean());
+    }
+
+    /// <summary>What only a sandbox can do.</summary>
+    public async Task<JsonElement> SandboxAsync(HttpMethod method, string path, string? json = null)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(Servers.Sandbox, path));
+        if (json is not null) request.Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
         request.Headers.Authorization = new("Bearer", StripeKey);
         using var response = await Http.SendAsync(request);
         response.EnsureSuccessStatusCode();
+        return JsonElement.Parse(await response.Content.ReadAsStringAsync());
     }
+
+    public Task HealAsync() => SandboxAsync(HttpMethod.Delete, "/_sandbox/faults");
+
+    /// <summary>What everything is paid with from now on: the customer's default and the subscription's own.</summary>
+    public async Task PayWithAsync(Guid organization, string card)
+    {
+        var customer = await CustomerAsync(organization);
+        var method = await AttachAtStripeAsync(customer, card);
+        await StripeAsync(HttpMethod.Post, $"/v1/customers/{customer}", new() { ["invoice_settings[default_payment_method]"] = method });
+        foreach (var subscription in await AtStripeAsync(organization, more: ""))
+            await StripeAsync(HttpMethod.Post, $"/v1/subscriptions/{subscription.Text("id")}", new() { ["default_payment_method"] = method });
+    }
+
+    /// <summary>How the plan stands, with everything that pages say.</summary>
+    internal Task<SubscriptionOverview> OverviewAsync(Guid organization) => Subscriptions.GetAsync(organization, null, CancellationToken.None);
+
+    /// <summary>Asks until the plan is as wanted.</summary>
+    internal Task<SubscriptionOverview> OverviewAsync(Guid organization, Func<SubscriptionOverview, bool> holds) => EventuallyAsync(async () =>
+    {
+        await HearAsync();
+        return await OverviewAsync(organization);
+    }, holds);
+
+    /// <summary>Bodies of the mails to an address.</summary>
+    public Task<string> MailsAsync(string email) => ScalarAsync<string>($"select coalesce(string_agg(subject || ' ' || body, ' '), '') from mails where recipient = '{email}'");
 
     /// <summary>Both clocks to a moment.</summary>
     public Task AdvanceToAsync(DateTimeOffset at) => AdvanceAsync(TimeSpan.FromSeconds(Math.Ceiling((at - Clock.GetUtcNow()).TotalSeconds)));
@@ -101,9 +150,6 @@ internal static class PlanVerbs
 {
     public static Task<JsonElement> PlanAsync(this Buyer buyer) => buyer.CallAsync(HttpMethod.Get, $"{buyer.Account}/subscription");
 
-    /// <summary>Asks until the plan is as wanted.</summary>
-    public static Task<JsonElement> PlanAsync(this Buyer buyer, Func<JsonElement, bool> holds) => TestApp.EventuallyAsync(buyer.PlanAsync, holds);
-
     public static Task<JsonElement> PreviewAsync(this Buyer buyer, string tier, int status = 200) =>
         buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/subscription/change/preview", status, $$"""{"tier":"{{tier}}"}""");
 
@@ -117,4 +163,16 @@ internal static class PlanVerbs
     public static decimal Amount(this JsonElement of, string name) => of.GetProperty(name).GetDecimal();
 
     public static bool Is(this JsonElement plan, string tier, string status) => plan.ValueKind is JsonValueKind.Object && plan.Text("tier") == tier && plan.Text("status") == status;
+}
+
+/// <summary>The same without webhooks, so that time can be moved: what happened at Stripe is read from its list of events.</summary>
+public sealed class TimedPlanApp(TestServers servers) : PlanApp(servers)
+{
+    protected override bool Delivers => false;
+
+    public override async Task HearAsync()
+    {
+        await Services.GetRequiredService<EventCatchUp>().RunAsync(CancellationToken.None);
+        await SettledAsync();
+    }
 }

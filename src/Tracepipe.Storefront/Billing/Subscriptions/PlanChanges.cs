@@ -18,6 +18,9 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
     /// <summary>How long a preview may be confirmed.</summary>
     public static readonly TimeSpan PreviewLasts = TimeSpan.FromMinutes(15);
 
+    /// <summary>Divided by it a decimal loses the zeros that its column has put behind it.</summary>
+    private const decimal Plainly = 1.0000000000000000000000000000m;
+
     private sealed record Stored(Guid Id, string Subscription, string Item, string FromPrice, string ToPrice, string Tier, int Version, DateTimeOffset PeriodEnd, bool IsNow, DateTimeOffset ProratedAt,
         DateTimeOffset ExpiresAt, DateTimeOffset? UsedAt)
     {
@@ -150,7 +153,7 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         }, cancel);
         var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
         var used = quotas!.Value.FirstOrDefault(u => u.Meter is "workflow" && string.Equals(u.Pocket, allowance.Pocket, StringComparison.Ordinal) && u.PeriodStart == allowance.Period.Start);
-        return (plans!.Value.FirstOrDefault(p => p is { IsLive: true, Source: PlanSource.Stripe }), used?.Used ?? 0, open!.Value, account!.Value!.StripeCustomerId ?? "");
+        return (plans!.Value.FirstOrDefault(p => p is { IsLive: true, Source: PlanSource.Stripe }), (used?.Used ?? 0) / Plainly, open!.Value, account!.Value!.StripeCustomerId ?? "");
     }
 
     /// <summary>Stripe's own lines for the change at this moment: what comes back and what is charged.</summary>
