@@ -38,6 +38,7 @@ internal static class OrganizationsModule
     {
         app.UseMiddleware<IdempotentCalls>();
         app.MapShortAddresses();
+        app.MapLive();
         return app;
     }
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Tracepipe.Storefront.Platform;
 
 /// <summary>
-/// What every module stands on. Owns: database doors and migrations, money, mail, problems, strict JSON, health. Does not own: any table of people,
+/// What every module stands on. Owns: database doors and migrations, money, mail, problems, strict JSON, health, the streams of open pages. Does not own: any table of people,
 /// organizations or money.
 /// </summary>
 internal static class PlatformModule
@@ -35,6 +35,9 @@ internal static class PlatformModule
         services.AddHttpContextAccessor();
         services.AddHostedService<Telemetry>();
         services.AddSingleton<PublicAddress>();
+        services.AddSingleton<LiveHub>();
+        services.AddSingleton<LiveStream>();
+        services.AddHostedService<LiveEars>();
         services.AddSingleton<Idempotency>();
         services.AddHostedService<IdempotencySweep>();
         return builder;

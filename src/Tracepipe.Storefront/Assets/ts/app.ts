@@ -7,6 +7,7 @@ import "./ui/frames";
 import "./ui/leaving";
 import "./ui/reveal";
 import "./ui/sending";
+import "./ui/stream";
 import "./ui/tabs";
 import "./ui/theme";
 import "./ui/toasts";

@@ -2,6 +2,7 @@
 declare module "@hotwired/turbo" {
   export const config: { drive: { progressBarDelay: number } };
   export const session: { preloader: unknown };
+  export function renderStreamMessage(message: string): void;
   export function visit(location: string, options?: { action?: "advance" | "replace" }): void;
 }
 

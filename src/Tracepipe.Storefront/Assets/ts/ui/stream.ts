@@ -1,0 +1,97 @@
+// Open pages follow what happens elsewhere: <div id="…" data-live="TOPICS" data-live-from="STREAM"> (Ui/LiveRegion.razor). One stream for the page, only
+// while it is visible; a topic that changed fetches the page again and gives its regions their new shape. A <turbo-frame data-live> loads itself again.
+import { renderStreamMessage } from "@hotwired/turbo";
+
+const everything = "*";
+let stream: EventSource | null = null;
+let from = "";
+let wanted = new Set<string>();
+let timer: number | undefined;
+let fetching = false;
+
+function regions(): HTMLElement[] {
+  return [...document.querySelectorAll<HTMLElement>("[data-live]")];
+}
+
+/** Opens, keeps or closes the stream, as the page at hand needs it. */
+function follow(): void {
+  const address = regions().find((r) => r.dataset["liveFrom"])?.dataset["liveFrom"] ?? "";
+  if (document.hidden || address === "" || document.documentElement.hasAttribute("data-turbo-preview")) return close();
+  if (stream !== null && path(from) === path(address) && stream.readyState !== EventSource.CLOSED) return;
+  close();
+  from = address;
+  const opened = (stream = new EventSource(address));
+  let opens = 0;
+  // After a break something may have been missed.
+  opened.addEventListener("open", () => ++opens > 1 && changed(everything));
+  opened.addEventListener("changed", (event) => changed((event as MessageEvent<string>).data));
+}
+
+function close(): void {
+  stream?.close();
+  stream = null;
+}
+
+function path(address: string): string {
+  return address.split("?")[0] ?? "";
+}
+
+function changed(topic: string): void {
+  wanted.add(topic);
+  clearTimeout(timer);
+  timer = window.setTimeout(() => void refresh(), 100);
+}
+
+function concerns(region: HTMLElement, topics: Set<string>): boolean {
+  return topics.has(everything) || (region.dataset["live"] ?? "").split(" ").some((t) => topics.has(t));
+}
+
+async function refresh(): Promise<void> {
+  // Nothing moves under a question that stands open or a form on its way; it is done when they are.
+  if (fetching || document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => void refresh(), 500);
+    return;
+  }
+  const topics = wanted;
+  wanted = new Set();
+  const meant = regions().filter((r) => concerns(r, topics));
+  for (const frame of meant) if (frame.tagName === "TURBO-FRAME") void (frame as FrameElement).reload();
+  const parts = meant.filter((r) => r.id !== "" && r.tagName !== "TURBO-FRAME");
+  const [first] = parts;
+  if (first === undefined) return;
+  fetching = true;
+  const here = location.href;
+  try {
+    // The header says that it is a part: what is said once to the person is not said to nobody.
+    const response = await fetch(here, { headers: { Accept: "text/html", "Turbo-Frame": first.id }, credentials: "same-origin", redirect: "error" });
+    if (!response.ok) return;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (location.href !== here) return; // left meanwhile
+    for (const part of parts) {
+      const now = fresh.getElementById(part.id);
+      if (now !== null) renderStreamMessage(`<turbo-stream action="replace" method="morph" target="${part.id}"><template>${now.outerHTML}</template></turbo-stream>`);
+    }
+  } catch {
+    wanted.add(everything); // offline for a moment
+    timer = window.setTimeout(() => void refresh(), 3000);
+  } finally {
+    fetching = false;
+  }
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return close();
+  const was = from;
+  follow();
+  if (was !== "" && path(was) === path(from)) changed(everything); // what happened behind the curtain
+});
+document.addEventListener("turbo:load", follow);
+document.addEventListener("turbo:before-cache", close);
+addEventListener("pagehide", close);
+addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    follow();
+    changed(everything);
+  }
+});
