@@ -1,12 +1,18 @@
 using System.Text.Json;
+using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Metering;
 
 /// <summary>A share of a hold in one pocket: decided when granted, never recomputed by a later change of plan.</summary>
-/// <param name="Pocket">"free" or "included".</param>
+/// <param name="Pocket">"free", "included", "credits" or "metered".</param>
 /// <param name="PeriodStart">The quota period whose counter carries it.</param>
 /// <param name="UnitPrice">Exact price of one unit in major units; 0 for what is included or free.</param>
-internal sealed record HoldPart(string Pocket, DateTimeOffset PeriodStart, long Quantity, decimal UnitPrice);
+/// <param name="Cause">What names the credits that were set aside; null for other pockets.</param>
+internal sealed record HoldPart(string Pocket, DateTimeOffset PeriodStart, long Quantity, decimal UnitPrice, string? Cause = null)
+{
+    /// <summary>What the whole part costs.</summary>
+    public Money Price => Money.Round(UnitPrice * Quantity);
+}
 
 /// <summary>Units of work that have a pocket to pay for them, from before the work until it is committed, released or expired.</summary>
 /// <param name="Id">The caller's; the same id is the same hold.</param>

@@ -19,7 +19,7 @@ internal readonly record struct HoldAnswer(Hold? Hold, Problem? Refusal)
 /// Grants, commits, renews and releases units of work (billing rules, decisions 5 and 6). Every verb is one transaction under the organization's lock,
 /// idempotent by the caller's id.
 /// </summary>
-internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, TimeProvider clock)
+internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, TimeProvider clock)
 {
     /// <summary>Holds units before the work begins: completely or not at all, pocket by pocket.</summary>
     public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
@@ -39,26 +39,30 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, wish.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Unit })
             return Problem.Invalid("meter", $"“{wish.Meter}” is not a meter of whole units: use one of {string.Join(", ", catalogs.Current.Prices.Meters.Where(m => m.Kind is MeterKind.Unit).Select(m => m.Key))}.");
         if (standing.IsSuspended) return Refusals.Suspended;
+        var spend = await SpendAsync(standing, now, transaction, cancel);
+        if (spend.HeldBack.Minor > 0)
+        {
+            await transaction.CommitAsync(cancel); // what was settled stays, whatever the answer
+            return Refusals.HeldBack(spend);
+        }
 
         var allowance = await standings.AllowanceAsync(standing, now, cancel);
         var open = await transaction.FirstAsync($"select count(*) from holds where organization_id = {wish.OrganizationId} and state = 'open'", r => r.GetInt64(0), cancel);
         if (allowance.Tier.Limits.Agents >= 0 && open >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open);
 
-        var limit = allowance.LimitOf(wish.Meter);
-        var granted = await Quotas.HoldAsync(wish.OrganizationId, allowance.Pocket, wish.Meter, allowance.Period.Start, limit, wish.Quantity, transaction, cancel);
-        if (granted < wish.Quantity) return Refusals.QuotaExhausted(allowance, wish.Meter, limit, wish.Quantity); // disposed without commit: nothing is held
+        var (parts, refusal) = await pockets.TakeAsync(standing, allowance, spend, wish.Meter, wish.Quantity, wish.Id, 0, now, transaction, cancel);
+        if (refusal is not null) return refusal; // disposed without commit: nothing is held
 
         if (await transaction.ExecuteAsync($"insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing", cancel) == 0)
             return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock
         var expires = now + wish.ExpiresIn;
-        var part = new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m);
         await transaction.ExecuteAsync($"""
             insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
             values ({wish.OrganizationId}, {wish.Id}, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires})
             """, cancel);
-        await InsertPartAsync(wish.OrganizationId, wish.Id, 0, part, transaction, cancel);
+        await InsertPartsAsync(wish.OrganizationId, wish.Id, parts, transaction, cancel);
         await transaction.CommitAsync(cancel);
-        return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, [part]);
+        return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, parts);
     }
 
     /// <summary>Counts the units that succeeded, once however often it is told, and gives the rest back. After expiry a pocket is looked for again.</summary>
@@ -80,15 +84,16 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (hold.State is "released") return Problem.Conflict($"The hold {id} was released: ask for a new one.");
         if (units < 1 || units > hold.Quantity) return Problem.Invalid("quantity", $"Write a whole number from 1 to {hold.Quantity}, what is held.");
 
-        var parts = hold.Parts;
+        var (parts, grantedAt) = (hold.Parts, hold.GrantedAt);
         if (hold.State is "expired")
         {
             var allowance = await standings.AllowanceAsync(standing, now, cancel);
-            var granted = standing.IsSuspended ? 0 : await Quotas.HoldAsync(organization, allowance.Pocket, hold.Meter, allowance.Period.Start, allowance.LimitOf(hold.Meter), units, transaction, cancel);
-            if (granted < units) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
-            parts = [new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m)];
+            var spend = await Spending.ReadAsync(organization, now, transaction, cancel);
+            (parts, var refusal) = standing.IsSuspended ? ([], Refusals.Suspended) : await pockets.TakeAsync(standing, allowance, spend, hold.Meter, units, id, 1, now, transaction, cancel);
+            if (refusal is not null) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
+            grantedAt = now; // it belongs to the period of its grant, and this is another one
             await transaction.ExecuteAsync($"delete from hold_parts where organization_id = {organization} and hold_id = {id}", cancel);
-            await InsertPartAsync(organization, id, 0, parts[0], transaction, cancel);
+            await InsertPartsAsync(organization, id, parts, transaction, cancel);
         }
 
         var rest = units;
@@ -96,12 +101,13 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         {
             var used = Math.Min(rest, part.Quantity);
             rest -= used;
-            if (used > 0)
+            if (used == 0)
             {
-                await Quotas.CommitAsync(organization, part.Pocket, hold.Meter, part.PeriodStart, used, transaction, cancel);
-                await RecordAsync(hold, part with { Quantity = used }, wish.Details, now, transaction, cancel);
+                await Pockets.ReleaseAsync(organization, hold.Meter, part, grantedAt, now, transaction, cancel);
+                continue;
             }
-            if (part.Quantity > used) await Quotas.ReleaseAsync(organization, part.Pocket, hold.Meter, part.PeriodStart, part.Quantity - used, transaction, cancel);
+            await Pockets.CommitAsync(organization, id, hold.Meter, part, used, grantedAt, now, transaction, cancel);
+            await RecordAsync(hold with { GrantedAt = grantedAt }, part with { Quantity = used }, wish.Details, now, transaction, cancel);
         }
         await transaction.ExecuteAsync($"update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(wish.Details)} where organization_id = {organization} and id = {id}", cancel);
         await transaction.CommitAsync(cancel);
@@ -119,7 +125,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (hold is null) return Problem.NotFound("Hold");
         if (hold.State is "committed") return Problem.Conflict($"The hold {id} was committed: what was used is not released.");
         if (hold.State is not "open") { await transaction.CommitAsync(cancel); return hold; }
-        foreach (var part in hold.Parts) await Quotas.ReleaseAsync(organization, part.Pocket, hold.Meter, part.PeriodStart, part.Quantity, transaction, cancel);
+        foreach (var part in hold.Parts) await Pockets.ReleaseAsync(organization, hold.Meter, part, hold.GrantedAt, now, transaction, cancel);
         await transaction.ExecuteAsync($"update holds set state = 'released', settled_at = {now} where organization_id = {organization} and id = {id}", cancel);
         await transaction.CommitAsync(cancel);
         return hold with { State = "released" };
@@ -175,15 +181,32 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
 
     private static Problem Taken(string id) => Problem.Conflict($"The hold {id} was asked for before with other words: use another id.");
 
-    private static Task ReleaseExpiredAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
-        with ended as (
-          update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id, meter),
-        shares as (
-          select p.pocket, e.meter, p.period_start, sum(p.quantity) as units from ended e
-          join hold_parts p on p.organization_id = {organization} and p.hold_id = e.id group by p.pocket, e.meter, p.period_start)
-        update quotas q set held = q.held - shares.units from shares
-        where q.organization_id = {organization} and q.pocket = shares.pocket and q.meter = shares.meter and q.period_start = shares.period_start
-        """, cancel);
+    /// <summary>Where the month stands, after storage that costs something has been settled.</summary>
+    private async Task<Spend> SpendAsync(Standing standing, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        Answer<Spend?>? spend = null;
+        Answer<bool>? accrues = null;
+        await transaction.ReadAsync(q =>
+        {
+            spend = Spending.Ask(q, standing.OrganizationId, now);
+            accrues = StorageLevels.AskAccrues(q, standing.OrganizationId);
+        }, cancel);
+        if (!accrues!.Value) return spend!.Value!;
+        await settlement.SettleAsync(standing, now, transaction, cancel);
+        return await Spending.ReadAsync(standing.OrganizationId, now, transaction, cancel);
+    }
+
+    private static async Task ReleaseExpiredAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        var ended = await transaction.ListAsync($"""
+            update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id
+            """, r => r.GetString(0), cancel);
+        foreach (var id in ended)
+        {
+            var hold = (await ReadAsync(organization, id, transaction, cancel))!;
+            foreach (var part in hold.Parts) await Pockets.ReleaseAsync(organization, hold.Meter, part, hold.GrantedAt, now, transaction, cancel);
+        }
+    }
 
     private static async Task<Hold?> ReadAsync(Guid organization, string id, Transaction transaction, CancellationToken cancel)
     {
@@ -193,16 +216,23 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         {
             hold = q.First($"select meter, quantity, state, granted_at, expires_at, committed from holds where organization_id = {organization} and id = {id}",
                 r => new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []));
-            parts = q.List($"select pocket, period_start, quantity, unit_price from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
-                r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3) / 1.000000000000000000m)); // 0, not 0.000000000000: a repeated call answers the same text
+            parts = q.List($"select pocket, period_start, quantity, unit_price, cause from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
+                r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3) / 1.000000000000000000m, r.IsDBNull(4) ? null : r.GetString(4))); // 0, not 0.000000000000: a repeated call answers the same text
         }, cancel);
         return hold!.Value is { } found ? found with { Parts = parts!.Value } : null;
     }
 
-    private static Task InsertPartAsync(Guid organization, string id, int ordinal, HoldPart part, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
-        insert into hold_parts (organization_id, hold_id, ordinal, pocket, period_start, quantity, unit_price)
-        values ({organization}, {id}, {ordinal}, {part.Pocket}, {part.PeriodStart}, {part.Quantity}, {part.UnitPrice})
-        """, cancel);
+    private static Task InsertPartsAsync(Guid organization, string id, IReadOnlyList<HoldPart> parts, Transaction transaction, CancellationToken cancel) => transaction.ReadAsync(q =>
+    {
+        for (var ordinal = 0; ordinal < parts.Count; ordinal++)
+        {
+            var part = parts[ordinal];
+            q.Execute($"""
+                insert into hold_parts (organization_id, hold_id, ordinal, pocket, period_start, quantity, unit_price, cause)
+                values ({organization}, {id}, {ordinal}, {part.Pocket}, {part.PeriodStart}, {part.Quantity}, {part.UnitPrice}, {part.Cause}::text)
+                """);
+        }
+    }, cancel);
 
     // A unit belongs to the period of its grant, whenever it is committed.
     private static Task RecordAsync(Hold hold, HoldPart part, JsonElement? details, DateTimeOffset now, Transaction transaction, CancellationToken cancel)

@@ -106,7 +106,7 @@ public sealed record CommitRequest(long? Quantity = null, JsonElement? UsageDeta
 public sealed record RenewRequest(int? ExpiresIn = null);
 
 /// <summary>A share of a hold.</summary>
-/// <param name="Pocket"><c>free</c> or <c>included</c>.</param>
+/// <param name="Pocket"><c>free</c>, <c>included</c>, <c>credits</c> or <c>metered</c>.</param>
 /// <param name="UnitPrice">Dollars per unit.</param>
 public sealed record HoldPartResponse(string Pocket, long Quantity, decimal UnitPrice);
 

@@ -9,6 +9,7 @@ internal static class MeteringModule
 {
     public static WebApplicationBuilder AddMetering(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<Pockets>();
         builder.Services.AddSingleton<Holds>();
         builder.Services.AddPlanLimits();
         builder.Services.AddHostedService<HoldSweeper>();

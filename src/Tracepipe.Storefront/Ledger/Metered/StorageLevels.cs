@@ -31,6 +31,10 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
     /// <summary>Asks for what is stored now, in bytes.</summary>
     public static Answer<long> AskBytes(Questions q, Guid organization) => q.First($"select current_bytes from storage_levels where organization_id = {organization}", r => r.GetInt64(0));
 
+    /// <summary>Asks whether what is stored costs something.</summary>
+    public static Answer<bool> AskAccrues(Questions q, Guid organization) =>
+        q.First($"select true from storage_levels where organization_id = {organization} and included_bytes >= 0 and current_bytes > included_bytes", r => r.GetBoolean(0));
+
     private async Task AddAsync(Guid organization, StorageShare share, Transaction transaction, CancellationToken cancel)
     {
         var month = BillMonth.Of(share.Month);
