@@ -33,7 +33,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
 
     public Uri Address { get; private set; } = null!;
 
-    public string ConnectionString { get; private set; } = null!;
+    public string ConnectionString { get; protected set; } = null!;
 
     public string StripeKey { get; private set; } = null!;
 
