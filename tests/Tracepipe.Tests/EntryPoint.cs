@@ -1,3 +1,4 @@
+using Tracepipe.Tests.Faults;
 using Tracepipe.Tests.Postgres;
 using Xunit.Runner.InProc.SystemConsole;
 
@@ -9,6 +10,7 @@ internal static class EntryPoint
     private static Task<int> Main(string[] arguments) => arguments switch
     {
         [PostgresHost.Mode, .. var rest] => PostgresHost.RunAsync(rest),
+        [InboxNode.Mode, .. var rest] => InboxNode.RunAsync(rest),
         _ => ConsoleRunner.Run(arguments),
     };
 }
