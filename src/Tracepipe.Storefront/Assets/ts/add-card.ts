@@ -15,16 +15,19 @@ class CardForm {
   #elements: StripeElements | undefined;
   #element: StripeElement | undefined;
   #intent = "";
+  #tries = 0;
 
-  constructor(private readonly panel: HTMLElement) {
+  constructor(
+    private readonly panel: HTMLElement,
+    private readonly opener: HTMLButtonElement | null,
+  ) {
     this.#form = part(panel, "[data-card-form]");
     this.#place = part(panel, "[data-card-element]");
     this.#save = part(panel, "[data-card-save]");
     this.#retry = part(panel, "[data-card-retry]");
     this.#failure = part(panel, "[data-card-error]");
-    const opener = document.querySelector<HTMLButtonElement>("[data-add-card-open]");
-    opener?.addEventListener("click", () => void this.#open());
-    part(panel, "[data-card-cancel]").addEventListener("click", () => this.#close(opener));
+    this.opener?.addEventListener("click", () => void this.#open());
+    part(panel, "[data-card-cancel]").addEventListener("click", () => this.#close(true));
     this.#retry.addEventListener("click", () => void this.#begin());
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -32,34 +35,37 @@ class CardForm {
     });
     addEventListener("themechange", () => this.#elements?.update({ appearance: appearance() }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#elements?.update({ appearance: appearance() }));
-    document.addEventListener("turbo:before-cache", () => this.#close(null), { once: true });
+    document.addEventListener("turbo:before-cache", () => this.#close(false), { once: true });
   }
 
   async #open(): Promise<void> {
     this.panel.hidden = false;
-    document.querySelector("[data-add-card-open]")?.setAttribute("aria-expanded", "true");
+    if (this.opener !== null) this.opener.hidden = true; // the panel has the buttons now
     this.panel.scrollIntoView({ block: "nearest" });
     part<HTMLElement>(this.panel, "h2").focus();
     if (this.#element === undefined) await this.#begin();
   }
 
-  #close(focus: HTMLElement | null): void {
+  #close(focusOpener: boolean): void {
+    this.#tries++;
     this.#element?.destroy();
     this.#element = this.#elements = undefined;
     this.#waiting(true);
     this.#say("");
     this.panel.hidden = true;
-    document.querySelector("[data-add-card-open]")?.setAttribute("aria-expanded", "false");
-    focus?.focus();
+    if (this.opener !== null) this.opener.hidden = false;
+    if (focusOpener) this.opener?.focus();
   }
 
   /** A setup of our server's, and Stripe's form for it. */
   async #begin(): Promise<void> {
+    const mine = ++this.#tries;
     this.#say("");
     this.#waiting(true);
     try {
       const { stripeJs = "", stripeKey = "", setup = "" } = this.panel.dataset;
       const [secret] = await Promise.all([this.#newSetup(setup), script(stripeJs)]);
+      if (mine !== this.#tries) return; // closed, or begun anew meanwhile
       this.#stripe ??= window.Stripe?.(stripeKey);
       if (this.#stripe === undefined) throw new Failure(away);
       this.#elements = this.#stripe.elements({ clientSecret: secret, appearance: appearance() });
@@ -68,7 +74,7 @@ class CardForm {
       this.#element.on("loaderror", () => this.#fail(away));
       this.#element.mount(this.#place);
     } catch (failure) {
-      this.#fail(failure instanceof Failure ? failure.message : away);
+      if (mine === this.#tries) this.#fail(failure instanceof Failure ? failure.message : away);
     }
   }
 
@@ -205,4 +211,4 @@ function part<T extends Element = HTMLElement>(of: Element, selector: string): T
   return found;
 }
 
-mount<HTMLElement>("[data-add-card]", (panel) => new CardForm(panel));
+mount<HTMLElement>("[data-add-card]", (panel) => new CardForm(panel, document.querySelector("[data-add-card-open]")));

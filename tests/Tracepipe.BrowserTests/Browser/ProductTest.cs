@@ -1,0 +1,67 @@
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using Tracepipe.Tests.App;
+
+namespace Tracepipe.BrowserTests.Browser;
+
+/// <summary>A test that walks the product: its pages by their addresses, people with their cookies, and what every page must be.</summary>
+public abstract class ProductTest(BrowserFixture browser, TestApp app) : BrowserTest(browser)
+{
+    /// <summary>The product under test.</summary>
+    protected TestApp App { get; } = app;
+
+    /// <summary>Where a page stands.</summary>
+    protected string Url(string path) => new Uri(App.Address, path).ToString();
+
+    /// <summary>Where a page of a person's organization stands.</summary>
+    protected string Url(TestPerson person, string path) => Url($"/o/{person.Slug}{path}");
+
+    /// <summary>A page that carries the cookies of a person who has registered.</summary>
+    protected async Task<(IPage Page, TestPerson Person)> SignedInAsync(BrowserNewContextOptions? options = null)
+    {
+        var person = await App.NewPersonAsync("Maya Okafor");
+        return (await OpenPageAsync(person, options), person);
+    }
+
+    protected async Task<IPage> OpenPageAsync(TestPerson person, BrowserNewContextOptions? options = null)
+    {
+        options ??= new();
+        options.Permissions = ["clipboard-read", "clipboard-write"];
+        var page = await OpenPageAsync(options);
+        await page.Context.AddCookiesAsync(person.Browser.Cookies.GetCookies(App.Address).Select(c => new Cookie { Name = c.Name, Value = c.Value, Url = App.Address.ToString(), HttpOnly = c.HttpOnly }));
+        return page;
+    }
+
+    /// <summary>A window of this size that prefers this colour scheme.</summary>
+    protected static BrowserNewContextOptions Window(string theme, int width) => new()
+    {
+        ViewportSize = new() { Width = width, Height = width < 800 ? 844 : 900 },
+        ColorScheme = theme == "dark" ? ColorScheme.Dark : ColorScheme.Light,
+        ReducedMotion = ReducedMotion.Reduce,
+    };
+
+    /// <summary>What is wrong with a page as it stands: the rules of axe, sideways scroll at 360 px too; a picture of it is kept.</summary>
+    protected static async Task<IReadOnlyList<string>> FlawsAsync(IPage page, string picture)
+    {
+        await page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, picture + ".png"), FullPage = true, Animations = ScreenshotAnimations.Disabled });
+        var flaws = (await page.RunAxe()).Violations.Select(v => $"{picture}: {Describe(v)}").ToList();
+        if (await SlidesAsync(page)) flaws.Add(picture + ": scrolls sideways");
+        if (page.ViewportSize is { Width: < 400 } size)
+        {
+            await page.SetViewportSizeAsync(360, size.Height);
+            if (await SlidesAsync(page)) flaws.Add(picture + ": scrolls sideways at 360 px");
+            await page.SetViewportSizeAsync(size.Width, size.Height);
+        }
+        return flaws;
+    }
+
+    /// <summary>Fails when anything is wrong with a page as it stands.</summary>
+    protected static async Task IsFlawlessAsync(IPage page, string picture) => None(await FlawsAsync(page, picture));
+
+    protected static void None(IReadOnlyList<string> flaws) => Assert.True(flaws.Count == 0, string.Join(Environment.NewLine, flaws));
+
+    private static Task<bool> SlidesAsync(IPage page) => page.EvaluateAsync<bool>("document.documentElement.scrollWidth > innerWidth");
+
+    private static string Describe(AxeResultItem found) => $"{found.Id}: {found.Help} ({string.Join(" | ", found.Nodes.Take(3).Select(n => $"{n.Html} {n.Any.FirstOrDefault()?.Message}"))})";
+}
