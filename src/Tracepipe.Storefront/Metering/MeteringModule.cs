@@ -3,7 +3,7 @@ using Npgsql;
 namespace Tracepipe.Storefront.Metering;
 
 /// <summary>
-/// What is used. Owns: holds, usage records. Does not own: which pocket has room (Ledger), what it costs (Catalog), how it is collected (Billing).
+/// What is used. Owns: holds, usage records, events and their sums. Does not own: which pocket has room (Ledger), what it costs (Catalog), how it is collected (Billing).
 /// </summary>
 internal static class MeteringModule
 {
@@ -12,6 +12,9 @@ internal static class MeteringModule
         builder.Services.AddSingleton<Pockets>();
         builder.Services.AddSingleton<Holds>();
         builder.Services.AddPlanLimits();
+        builder.Services.AddHostedService<EventMonths>();
+        builder.Services.AddSingleton<EventWriter>().AddHostedService(s => s.GetRequiredService<EventWriter>());
+        builder.Services.AddSingleton<EventRules>();
         builder.Services.AddHostedService<HoldSweeper>();
         return builder;
     }
@@ -19,6 +22,7 @@ internal static class MeteringModule
     public static WebApplication MapMetering(this WebApplication app)
     {
         app.MapHolds();
+        app.MapEvents();
         return app;
     }
 }

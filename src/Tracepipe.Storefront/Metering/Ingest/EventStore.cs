@@ -1,0 +1,219 @@
+using System.Collections.Concurrent;
+using Npgsql;
+using NpgsqlTypes;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Metering;
+
+/// <summary>What became of an event.</summary>
+internal enum Ingested : byte { Accepted, Duplicate, Conflict }
+
+/// <summary>Events of these organizations are being stored, in the running transaction. Registered for with <c>AddAfter&lt;UsageStored&gt;</c>; keep it short: it runs per batch.</summary>
+internal sealed record UsageStored(IReadOnlyCollection<Guid> Organizations);
+
+/// <summary>
+/// One writer's way into the tables of events: its own connection with a temporary table, because COPY does not go into tables under row-level security.
+/// A batch is one transaction: staged, its digests claimed for ever, what was new added to the events and to the sums of its hour.
+/// </summary>
+internal sealed class EventStore(Database database, IServiceProvider services, TimeProvider clock) : IAsyncDisposable
+{
+    private static readonly ConcurrentDictionary<(string Database, int Month), bool> Months = new();
+    private NpgsqlConnection? connection;
+    private bool isCommitting;
+
+    /// <summary>Stores what is new and says of each event what became of it. When this returns, it is on disk.</summary>
+    public async Task<Ingested[]> StoreAsync(IReadOnlyList<UsageEvent> events, CancellationToken cancel)
+    {
+        await EnsureMonthsAsync(events, cancel);
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await TryAsync(events, cancel);
+            }
+            catch (PostgresException busy) when (busy.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure && tries < 5)
+            {
+                // another writer was chosen to go first
+            }
+            catch (Exception failure) when (failure is NpgsqlException and not PostgresException { SqlState: not ("57P01" or "57P02" or "57P03") } or TimeoutException)
+            {
+                await CloseAsync();
+                // Lost while idle or at work: nothing was stored. Lost while committing: only the repetition by the sender finds out.
+                if (isCommitting || tries >= 3) throw;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await CloseAsync();
+
+    /// <summary>What is known of events that are too old to be counted: a duplicate is one at any age.</summary>
+    public static async Task<IReadOnlyDictionary<(Guid, Guid), Guid>> KnownAsync(Database database, IReadOnlyList<UsageEvent> events, CancellationToken cancel)
+    {
+        var (organizations, digests) = (events.Select(e => e.OrganizationId).ToArray(), events.Select(e => e.Digest).ToArray());
+        Answer<IReadOnlyList<(Guid Organization, Guid Digest, Guid Body)>>? found = null;
+        await database.WorkReadAsync(q => found = q.List($"""
+            select i.organization_id, i.digest, i.body from unnest({organizations}, {digests}) s(organization_id, digest)
+            join event_ids i on i.organization_id = s.organization_id and i.digest = s.digest
+            """, r => (r.GetGuid(0), r.GetGuid(1), r.GetGuid(2))), cancel);
+        return found!.Value.DistinctBy(f => (f.Organization, f.Digest)).ToDictionary(f => (f.Organization, f.Digest), f => f.Body);
+    }
+
+    private async Task<Ingested[]> TryAsync(IReadOnlyList<UsageEvent> events, CancellationToken cancel)
+    {
+        // An event that stands twice in the batch is staged once; its repetitions are compared with the first afterwards.
+        var first = new Dictionary<(Guid, Guid), int>(events.Count);
+        List<int>? repeated = null;
+        for (var i = 0; i < events.Count; i++)
+            if (!first.TryAdd((events[i].OrganizationId, events[i].Digest), i)) (repeated ??= []).Add(i);
+
+        isCommitting = false;
+        var open = connection ??= await OpenAsync(cancel);
+        await using var transaction = await open.BeginTransactionAsync(cancel);
+        await StageAsync(open, events, repeated, cancel);
+        var answers = new Ingested[events.Count];
+        var known = await ClaimAsync(open, cancel);
+        if (known.Count < first.Count) await AddAsync(open, cancel);
+        foreach (var (ordinal, body) in known) answers[ordinal] = body == events[ordinal].Body ? Ingested.Duplicate : Ingested.Conflict;
+        foreach (var again in repeated ?? [])
+        {
+            var earlier = first[(events[again].OrganizationId, events[again].Digest)];
+            var body = known.TryGetValue(earlier, out var stored) ? stored : events[earlier].Body;
+            answers[again] = body == events[again].Body ? Ingested.Duplicate : Ingested.Conflict;
+        }
+        await using (var joined = Transaction.Join(open, transaction))
+            await services.RaiseAsync(new UsageStored(events.Select(e => e.OrganizationId).ToHashSet()), joined, cancel);
+        isCommitting = true;
+        await transaction.CommitAsync(cancel);
+        return answers;
+    }
+
+    private async Task StageAsync(NpgsqlConnection open, IReadOnlyList<UsageEvent> events, List<int>? repeated, CancellationToken cancel)
+    {
+        var left = repeated is null ? null : new HashSet<int>(repeated);
+        await using var copy = await open.BeginBinaryImportAsync("copy staging (ordinal, organization_id, time, hour, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details) from stdin (format binary)", cancel);
+        for (var i = 0; i < events.Count; i++)
+        {
+            if (left?.Contains(i) is true) continue;
+            var e = events[i];
+            await copy.StartRowAsync(cancel);
+            await copy.WriteAsync(i, NpgsqlDbType.Integer, cancel);
+            await copy.WriteAsync(e.OrganizationId, NpgsqlDbType.Uuid, cancel);
+            await copy.WriteAsync(e.Time.UtcDateTime, NpgsqlDbType.TimestampTz, cancel);
+            await copy.WriteAsync(e.Hour.UtcDateTime, NpgsqlDbType.TimestampTz, cancel);
+            await copy.WriteAsync(e.Meter, NpgsqlDbType.Text, cancel);
+            await copy.WriteAsync(e.Quantity, NpgsqlDbType.Numeric, cancel);
+            await WriteAsync(copy, e.Model, cancel);
+            if (e.KeyId is { } key) await copy.WriteAsync(key, NpgsqlDbType.Uuid, cancel);
+            else await copy.WriteNullAsync(cancel);
+            await WriteAsync(copy, e.SuiteId, cancel);
+            await WriteAsync(copy, e.TicketId, cancel);
+            await copy.WriteAsync(e.Source, NpgsqlDbType.Text, cancel);
+            await copy.WriteAsync(e.Id, NpgsqlDbType.Text, cancel);
+            await copy.WriteAsync(e.Digest, NpgsqlDbType.Uuid, cancel);
+            await copy.WriteAsync(e.Body, NpgsqlDbType.Uuid, cancel);
+            if (e.Details is { } details) await copy.WriteAsync(details, NpgsqlDbType.Json, cancel);
+            else await copy.WriteNullAsync(cancel);
+        }
+        await copy.CompleteAsync(cancel);
+
+        static Task WriteAsync(NpgsqlBinaryImporter copy, string? text, CancellationToken cancel) => text is null ? copy.WriteNullAsync(cancel) : copy.WriteAsync(text, NpgsqlDbType.Text, cancel);
+    }
+
+    // In one order by every writer: two that have the same events wait for each other instead of dying.
+    private static async Task<Dictionary<int, Guid>> ClaimAsync(NpgsqlConnection open, CancellationToken cancel)
+    {
+        const string claim = """
+            with fresh as (
+              insert into event_ids (organization_id, digest, body) select organization_id, digest, body from staging order by organization_id, digest
+              on conflict do nothing returning organization_id, digest),
+            gone as (
+              delete from staging s where not exists (select from fresh f where f.organization_id = s.organization_id and f.digest = s.digest)
+              returning s.ordinal, s.organization_id, s.digest)
+            select ordinal, organization_id, digest from gone
+            """;
+        var gone = new List<(int Ordinal, Guid Organization, Guid Digest)>();
+        await using (var command = new NpgsqlCommand(claim, open))
+        await using (var reader = await command.ExecuteReaderAsync(cancel))
+            while (await reader.ReadAsync(cancel)) gone.Add((reader.GetInt32(0), reader.GetGuid(1), reader.GetGuid(2)));
+        var known = new Dictionary<int, Guid>(gone.Count);
+        if (gone.Count == 0) return known;
+
+        // A statement of its own: it sees what another writer has committed meanwhile.
+        await using var ask = new NpgsqlCommand("select s.ordinal, i.body from unnest($1, $2, $3) s(ordinal, organization_id, digest) join event_ids i on i.organization_id = s.organization_id and i.digest = s.digest", open);
+        ask.Parameters.AddWithValue(gone.ConvertAll(g => g.Ordinal).ToArray());
+        ask.Parameters.AddWithValue(gone.ConvertAll(g => g.Organization).ToArray());
+        ask.Parameters.AddWithValue(gone.ConvertAll(g => g.Digest).ToArray());
+        await using var bodies = await ask.ExecuteReaderAsync(cancel);
+        while (await bodies.ReadAsync(cancel)) known[bodies.GetInt32(0)] = bodies.GetGuid(1);
+        if (known.Count != gone.Count) throw new InvalidOperationException("An event was refused as known and is not known.");
+        return known;
+    }
+
+    private async Task AddAsync(NpgsqlConnection open, CancellationToken cancel)
+    {
+        await using var batch = new NpgsqlBatch(open);
+        var add = new NpgsqlBatchCommand("""
+            insert into usage_events (organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, received_at)
+            select organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, $1 from staging
+            """);
+        add.Parameters.AddWithValue(NpgsqlDbType.TimestampTz, clock.GetUtcNow().UtcDateTime);
+        batch.BatchCommands.Add(add);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("""
+            insert into usage_hours (organization_id, hour, meter, key_id, model, suite_id, quantity, events)
+            select organization_id, hour, meter, coalesce(key_id, '00000000-0000-0000-0000-000000000000'), coalesce(model, ''), coalesce(suite_id, ''), sum(quantity), count(*)
+            from staging group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
+            on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = usage_hours.quantity + excluded.quantity, events = usage_hours.events + excluded.events
+            """));
+        await batch.ExecuteNonQueryAsync(cancel);
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel)
+    {
+        var opened = await database.Work.OpenConnectionAsync(cancel);
+        try
+        {
+            await using var prepare = new NpgsqlBatch(opened);
+            // Nobody counts the rows of a temporary table for the planner; with few guessed it would compare each with each.
+            prepare.BatchCommands.Add(new NpgsqlBatchCommand("set enable_nestloop = off"));
+            prepare.BatchCommands.Add(new NpgsqlBatchCommand("""
+                create temporary table if not exists staging (
+                  ordinal int, organization_id uuid, time timestamptz, hour timestamptz, meter text, quantity numeric(24, 12), model text, key_id uuid, suite_id text,
+                  ticket_id text, source text, event_id text, digest uuid, body uuid, details json) on commit delete rows
+                """));
+            await prepare.ExecuteNonQueryAsync(cancel);
+            return opened;
+        }
+        catch
+        {
+            await opened.DisposeAsync(); // a pooled connection that had died is not handed out again
+            throw;
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        if (connection is { } open) await open.DisposeAsync();
+        connection = null;
+    }
+
+    /// <summary>Makes sure that the month of each event has its partition: usually it has been made ahead.</summary>
+    private async Task EnsureMonthsAsync(IReadOnlyList<UsageEvent> events, CancellationToken cancel)
+    {
+        var last = 0;
+        foreach (var e in events)
+        {
+            var month = (e.Time.Year * 100) + e.Time.Month;
+            if (month == last) continue;
+            last = month;
+            if (!Months.ContainsKey((database.ConnectionString, month))) await EnsureMonthAsync(database, e.Time, cancel);
+        }
+    }
+
+    /// <summary>Makes the partition of the month when it is not there.</summary>
+    public static async Task EnsureMonthAsync(Database database, DateTimeOffset at, CancellationToken cancel)
+    {
+        var month = new DateOnly(at.Year, at.Month, 1);
+        await database.WorkReadAsync(q => q.Execute($"select ensure_event_month({month})"), cancel);
+        Months[(database.ConnectionString, (at.Year * 100) + at.Month)] = true;
+    }
+}
