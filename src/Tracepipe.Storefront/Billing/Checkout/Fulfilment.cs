@@ -81,6 +81,7 @@ internal sealed class Fulfilment(Database database, StripeConnection stripe, Str
         if (!string.Equals(session.Customer?.Id, customer, StringComparison.Ordinal)) return "The session belongs to another customer.";
         if (!string.Equals(session.ClientReferenceId, row.OrganizationId.ToString(), StringComparison.OrdinalIgnoreCase)) return "The session names another organization.";
         if (!string.Equals(session.Currency, row.Amount.Currency, StringComparison.OrdinalIgnoreCase)) return $"The session is in {session.Currency}, not in {row.Amount.Currency}.";
+        if (session.Metadata is not { } tags || !tags.TryGetValue("kind", out var kind) || !string.Equals(kind, row.Kind, StringComparison.Ordinal)) return $"The session was not opened for {row.Kind}.";
         return session.AmountSubtotal != price ? $"The session is about {session.AmountSubtotal} cents, not {price}." : null;
     }
 
