@@ -77,6 +77,7 @@ internal static class InvoicePayments
         var customer = work.Get("customer", invoice.Customer!);
         Balances.Move(work, customer, invoice.Long("starting_balance") - invoice.Long("ending_balance"), "unapplied_from_invoice", invoice["currency"]!, invoice.Id);
         work.Emit("invoice.voided", invoice);
+        Dunning.Recovered(work, invoice);
     }
 
     public static void MarkUncollectible(UnitOfWork work, Doc invoice)
@@ -107,8 +108,7 @@ internal static class InvoicePayments
         invoice.Set("amount_paid", invoice.Long("amount_paid") + intent.Long("amount"));
         invoice.Set("amount_remaining", invoice.Long("amount_due") - invoice.Long("amount_paid"));
         invoice.Set("attempted", true);
-        MarkPaid(work, invoice);
-        work.Emit("invoice_payment.paid", payment);
+        MarkPaid(work, invoice, payment);
     }
 
     /// <summary>A try failed: tell, schedule the next one, and let the subscription know.</summary>
@@ -117,7 +117,9 @@ internal static class InvoicePayments
         if (work.Find(Invoices.Kind, intent.Hidden["invoice"]) is not { } invoice) return;
         invoice.Set("attempted", true);
         Dunning.Next(work, invoice, decline);
+        var told = invoice.Told;
         work.Emit(decline == CardDecline.Unauthenticated ? "invoice.payment_action_required" : "invoice.payment_failed", invoice);
+        Updated(work, invoice, told);
         if (work.Find(Subscriptions.Kind, Invoices.SubscriptionOf(invoice)) is { } subscription) Subscriptions.PaymentFailed(work, subscription, invoice);
     }
 
@@ -125,7 +127,9 @@ internal static class InvoicePayments
     {
         if (work.Find(Invoices.Kind, intent.Hidden["invoice"]) is not { } invoice) return;
         invoice.Set("attempted", true);
+        var told = invoice.Told;
         work.Emit("invoice.payment_action_required", invoice);
+        Updated(work, invoice, told);
         if (work.Find(Subscriptions.Kind, Invoices.SubscriptionOf(invoice)) is { } subscription) Subscriptions.PaymentFailed(work, subscription, invoice);
     }
 
@@ -176,6 +180,13 @@ internal static class InvoicePayments
         intent.Hidden["invoice"] = invoice.Id;
         Record(work, invoice, intent);
         Settled(work, intent);
+    }
+
+    /// <summary>Tells what a try changed, against what was told before the try.</summary>
+    private static void Updated(UnitOfWork work, Doc invoice, JsonObject? told)
+    {
+        invoice.Told = told;
+        work.EmitUpdated("invoice.updated", invoice);
     }
 
     /// <summary>The number that its maker gave it, else the next of its customer that is free.</summary>
@@ -251,7 +262,7 @@ internal static class InvoicePayments
         }
     }
 
-    private static void MarkPaid(UnitOfWork work, Doc invoice)
+    private static void MarkPaid(UnitOfWork work, Doc invoice, Doc? payment = null)
     {
         invoice.Status = "paid";
         invoice.Set("status_transitions.paid_at", Clocks.NowUnix(work, invoice.Customer));
@@ -261,6 +272,7 @@ internal static class InvoicePayments
         work.EmitUpdated("invoice.updated", invoice);
         work.Emit("invoice.paid", invoice);
         work.Emit("invoice.payment_succeeded", invoice);
+        if (payment is not null) work.Emit("invoice_payment.paid", payment);
         Dunning.Recovered(work, invoice);
         if (work.Find(Subscriptions.Kind, Invoices.SubscriptionOf(invoice)) is { } subscription) Subscriptions.InvoicePaid(work, subscription, invoice);
     }

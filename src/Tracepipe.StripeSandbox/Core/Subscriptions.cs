@@ -168,6 +168,7 @@ internal static class Subscriptions
         subscription.Set("ended_at", Clocks.NowUnix(work, subscription.Customer));
         Agenda.Set(work, subscription, null);
         if (work.Find(Invoices.Kind, subscription["latest_invoice"]) is { Status: "open" } invoice) InvoicePayments.Void(work, invoice);
+        SubscriptionSchedules.SubscriptionEnded(work, subscription);
         work.EmitUpdated("customer.subscription.updated", subscription);
     }
 

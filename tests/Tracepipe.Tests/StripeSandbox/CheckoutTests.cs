@@ -25,7 +25,7 @@ public sealed class CheckoutTests(SandboxFixture sandbox) : IClassFixture<Sandbo
         Assert.Null((await _api.GetAsync($"/v1/customers/{customer}")).Ok()["invoice_settings.default_payment_method"]);
         Assert.Equal("Pro", done["line_items.data.0.description"]);
         Assert.Equal(
-            ["payment_method.attached", "customer.subscription.created", "invoice.created", "payment_intent.created", "invoice.finalized", "charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded", "customer.subscription.updated", "invoice_payment.paid", "checkout.session.completed"],
+            ["payment_method.attached", "customer.subscription.created", "invoice.created", "payment_intent.created", "invoice.finalized", "charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded", "invoice_payment.paid", "customer.subscription.updated", "checkout.session.completed"],
             await _api.EventsSinceAsync(seen));
         await _api.BooksBalanceAsync(customer);
     }

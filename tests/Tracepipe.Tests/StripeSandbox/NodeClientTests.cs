@@ -3,11 +3,16 @@ using Tracepipe.StripeSandbox;
 
 namespace Tracepipe.Tests.StripeSandbox;
 
+/// <summary>Tests that share the one installed and compiled Node project.</summary>
+[CollectionDefinition(nameof(OfficialClient))]
+public sealed class OfficialClient : ICollectionFixture<NodeClientTests.Project>;
+
 /// <summary>
 /// Exists to catch: a sandbox that only our own client understands. The official Node client, of the version whose types
 /// describe this API, runs the scenarios of <c>tests/stripe-node</c> and decides.
 /// </summary>
-public sealed class NodeClientTests(NodeClientTests.Project project) : IClassFixture<NodeClientTests.Project>
+[Collection(nameof(OfficialClient))]
+public sealed class NodeClientTests(NodeClientTests.Project project)
 {
     public static TheoryData<string> Scenarios => [.. Directory.EnumerateFiles(Path.Combine(Project.Folder, "scenarios"), "*.ts").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
 
@@ -64,6 +69,10 @@ public sealed class NodeClientTests(NodeClientTests.Project project) : IClassFix
 
         public Task<(int Exit, string Output)> ScenarioAsync(string name, string key) =>
             RunAsync("node", [Path.Combine("dist", "scenarios", name + ".js")], new() { ["STRIPE_CONTRACT_BASE"] = Sandbox.Url.AbsoluteUri, ["STRIPE_CONTRACT_KEY"] = key });
+
+        /// <summary>Runs one of the compiled programs of the project.</summary>
+        public Task<(int Exit, string Output)> ProgramAsync(string program, string[] arguments, Dictionary<string, string>? environment = null) =>
+            RunAsync("node", [Path.Combine("dist", program), .. arguments], environment);
 
         public ValueTask DisposeAsync() => Sandbox.DisposeAsync();
 

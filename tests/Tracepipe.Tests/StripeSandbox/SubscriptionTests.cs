@@ -19,7 +19,7 @@ public sealed class SubscriptionTests(SandboxFixture sandbox) : IClassFixture<Sa
         Assert.Equal("paid", made["latest_invoice.payments.data.0.status"]);
         Assert.Equal((BillingWorld.Start.Unix(), new DateTimeOffset(2026, 2, 28, 10, 30, 0, TimeSpan.Zero).Unix()), (made.Number("items.data.0.current_period_start"), made.Number("items.data.0.current_period_end")));
         Assert.Equal(
-            ["customer.subscription.created", "invoice.created", "payment_intent.created", "invoice.finalized", "charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded", "customer.subscription.updated", "invoice_payment.paid"],
+            ["customer.subscription.created", "invoice.created", "payment_intent.created", "invoice.finalized", "charge.succeeded", "payment_intent.succeeded", "invoice.updated", "invoice.paid", "invoice.payment_succeeded", "invoice_payment.paid", "customer.subscription.updated"],
             await _api.EventsSinceAsync(before));
         await _api.BooksBalanceAsync(customer);
     }
