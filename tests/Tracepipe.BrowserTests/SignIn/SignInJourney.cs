@@ -1,0 +1,288 @@
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using Tracepipe.BrowserTests.Browser;
+using Tracepipe.Tests.Accounts;
+using Tracepipe.Tests.Accounts.External;
+using Tracepipe.Tests.App;
+using static Microsoft.Playwright.Assertions;
+
+namespace Tracepipe.BrowserTests.SignIn;
+
+/// <summary>
+/// Catches: a way to the provider or back that Turbo, the Content-Security-Policy or a browser without script stops, and a refusal that says nothing to a
+/// person. The provider is the certified one; every case begins at our own button.
+/// </summary>
+public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : BrowserTest(browser), IClassFixture<EntraApp>
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_person_comes_leaves_and_returns(bool script)
+    {
+        var (account, email) = await app.NewcomerAsync();
+        var page = await OpenPageAsync(new() { JavaScriptEnabled = script });
+        await page.GotoAsync(Url("/"));
+        await page.GetByRole(AriaRole.Link, new() { Name = "Get started" }).First.ClickAsync();
+        await SignInAsync(page, account);
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+        Assert.Equal(1, await app.CountAsync($"people where email = '{email}'"));
+
+        await LogOutAsync(page);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out of the provider" }).ClickAsync();
+        await Expect(page).ToHaveURLAsync(Url("/login"));
+        await SignInAsync(page, account); // the provider asks again: its session has ended as well
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+        Assert.Equal(2, await app.CountAsync($"signed_in_devices d join people p on p.id = d.person_id where p.email = '{email}'"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_person_links_the_provider_logs_in_with_it_and_unlinks_it(bool script)
+    {
+        var (account, _) = await app.NewcomerAsync();
+        var (page, person) = await PersonAsync(new() { JavaScriptEnabled = script });
+        await page.GotoAsync(Url("/settings/security"));
+        await page.GetByRole(AriaRole.Link, new() { Name = "Link Microsoft" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Link Microsoft" })).ToBeVisibleAsync();
+        await page.GetByLabel("Current password").FillAsync("a wrong one, surely");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Continue with Microsoft" }).ClickAsync();
+        await Expect(page.GetByText("This is not your password.")).ToBeVisibleAsync();
+        await page.GetByLabel("Current password").FillAsync(person.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Continue with Microsoft" }).ClickAsync();
+        await AtProviderAsync(page, account);
+        await Expect(page).ToHaveURLAsync(Url("/settings/security"));
+        await Expect(page.GetByText($"{account}@contoso.example")).ToBeVisibleAsync();
+
+        var other = await OpenPageAsync(new() { JavaScriptEnabled = script });
+        await other.GotoAsync(Url("/login?returnUrl=%2Fsettings%2Fprofile"));
+        await SignInAsync(other, account);
+        await Expect(other.GetByText($"You log in as {person.Email}.")).ToBeVisibleAsync();
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Unlink Microsoft" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Link, new() { Name = "Link Microsoft" })).ToBeVisibleAsync();
+        Assert.Equal(0, await app.CountAsync($"external_identities where person_id = '{person.Id}'"));
+    }
+
+    [Fact]
+    public async Task The_only_way_in_has_no_button_that_takes_it_away()
+    {
+        var (account, _) = await app.NewcomerAsync();
+        var page = await OpenPageAsync();
+        await page.GotoAsync(Url("/login"));
+        await SignInAsync(page, account);
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+        await page.GotoAsync(Url("/settings/security"));
+        await Expect(page.GetByText("Your only way in")).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Unlink Microsoft" })).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Keys_may_roll_while_people_sign_in()
+    {
+        foreach (var algorithm in new[] { "RS256", "RS256" })
+        {
+            var (account, _) = await app.NewcomerAsync();
+            var page = await OpenPageAsync();
+            await page.GotoAsync(Url("/login"));
+            await Continue(page).ClickAsync();
+            await app.Provider.RotateAsync(algorithm);
+            await AtProviderAsync(page, account);
+            await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+        }
+    }
+
+    public static TheoryData<string, object> Wrong => new()
+    {
+        { "wrong audience", new { set = new { aud = "somebody-else" } } },
+        { "wrong issuer", new { set = new { iss = "https://evil.example" } } },
+        { "expired", new { set = new { exp = TimeProvider.System.GetUtcNow().AddMinutes(-3).ToUnixTimeSeconds() } } },
+        { "missing nonce", new { remove = new[] { "nonce" } } },
+        { "no signature", new { sign = "none" } },
+        { "tampered signature", new { sign = "keep", set = new { oid = "somebody-else" } } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong))]
+    public async Task A_wrong_token_ends_at_a_page_in_plain_words(string what, object fault)
+    {
+        ExpectedComplaints.Add("status of 400");
+        var (account, email) = await app.NewcomerAsync();
+        var page = await OpenPageAsync();
+        await page.GotoAsync(Url("/login"));
+        await app.Provider.SpoilNextAsync(fault);
+        await SignInAsync(page, account);
+        await ProblemAsync(page, "The sign-in could not be confirmed");
+        Assert.True(await app.CountAsync($"people where email = '{email}'") == 0, what);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Back to log in" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Log in" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task A_return_that_is_opened_again_lets_nobody_in()
+    {
+        ExpectedComplaints.Add("status of 400");
+        var (account, _) = await app.NewcomerAsync();
+        var page = await OpenPageAsync();
+        var returned = "";
+        page.Request += (_, request) => { if (request.Url.Contains("/signin-oidc/", StringComparison.Ordinal)) returned = request.Url; };
+        await page.GotoAsync(Url("/login"));
+        await SignInAsync(page, account);
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+        await page.Context.ClearCookiesAsync();
+        await page.GotoAsync(returned);
+        await ProblemAsync(page, "This sign-in has run out");
+    }
+
+    [Fact]
+    public async Task Who_cancels_is_told_so_and_can_begin_again()
+    {
+        ExpectedComplaints.Add("status of 400");
+        var page = await OpenPageAsync();
+        await page.GotoAsync(Url("/login"));
+        await Continue(page).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        await ProblemAsync(page, "Sign-in canceled");
+        var (account, _) = await app.NewcomerAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Back to log in" }).ClickAsync();
+        await SignInAsync(page, account);
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_leads_to_log_in_and_linking()
+    {
+        ExpectedComplaints.Add("status of 409");
+        var owner = await app.NewPersonAsync();
+        var (account, _) = await app.NewcomerAsync(email: owner.Email);
+        var page = await OpenPageAsync();
+        await page.GotoAsync(Url("/register"));
+        await SignInAsync(page, account);
+        await ProblemAsync(page, "You already have an account");
+    }
+
+    [Fact]
+    public async Task An_unchecked_address_is_proved_by_mail_in_the_same_browser()
+    {
+        var (account, email) = await app.NewcomerAsync(isVerified: false);
+        var page = await OpenPageAsync();
+        await page.GotoAsync(Url("/register"));
+        await SignInAsync(page, account);
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Check your mail" })).ToBeVisibleAsync();
+        await page.GotoAsync(Url(await app.LinkInMailAsync(email)));
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task A_difference_of_clocks_is_borne_up_to_two_minutes()
+    {
+        ExpectedComplaints.Add("status of 400");
+        foreach (var (minutes, isIn) in new[] { (-1.5, true), (-3, false) })
+        {
+            var (account, _) = await app.NewcomerAsync();
+            var page = await OpenPageAsync();
+            app.Clock.Advance(TimeSpan.FromMinutes(minutes));
+            try
+            {
+                await page.GotoAsync(Url("/login"));
+                await SignInAsync(page, account);
+                await Expect(page.GetByRole(AriaRole.Heading, new() { Name = isIn ? "Dashboard" : "The sign-in could not be confirmed" })).ToBeVisibleAsync();
+            }
+            finally
+            {
+                app.Clock.Advance(TimeSpan.FromMinutes(-minutes));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("light", 1440, 900)]
+    [InlineData("dark", 390, 844)]
+    [InlineData("light", 360, 740)]
+    public async Task Nothing_is_wrong_for_axe_and_nothing_scrolls_sideways(string theme, int width, int height)
+    {
+        ExpectedComplaints.Add("status of 400");
+        var options = new BrowserNewContextOptions { ViewportSize = new() { Width = width, Height = height }, ColorScheme = theme == "dark" ? ColorScheme.Dark : ColorScheme.Light };
+        var (page, person) = await PersonAsync(options);
+        var (account, _) = await app.NewcomerAsync();
+        await app.LinkAsync(person.Browser, account, person.Password);
+        foreach (var path in new[] { "/settings/security", "/settings/security/link/microsoft" })
+        {
+            await page.GotoAsync(Url(path));
+            await CheckAsync(page, $"sign-in{path.Replace('/', '-')}-{theme}-{width}");
+        }
+        var visitor = await OpenPageAsync(options);
+        foreach (var path in new[] { "/login", "/register", "/login/problem?provider=microsoft&reason=untrusted&reference=0af7651916cd43dd8448eb211c80319c" })
+        {
+            await visitor.GotoAsync(Url(path));
+            await CheckAsync(visitor, $"sign-in{path.Split('?')[0].Replace('/', '-')}-{theme}-{width}");
+        }
+    }
+
+    private static async Task CheckAsync(IPage page, string picture)
+    {
+        await page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, picture + ".png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
+        var result = await page.RunAxe();
+        Assert.True(result.Violations.Length == 0, picture + ": " + string.Join("; ", result.Violations.Select(v => $"{v.Id}: {v.Help} ({string.Join(", ", v.Nodes.Select(n => n.Html).Take(3))})")));
+        Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"), picture + " scrolls sideways");
+    }
+
+    private static ILocator Continue(IPage page) => page.GetByRole(AriaRole.Link, new() { Name = "Continue with Microsoft" });
+
+    private static async Task SignInAsync(IPage page, string account)
+    {
+        await Continue(page).ClickAsync();
+        await AtProviderAsync(page, account);
+    }
+
+    private static async Task AtProviderAsync(IPage page, string account)
+    {
+        await page.GetByLabel("Account").FillAsync(account);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+    }
+
+    private static async Task LogOutAsync(IPage page)
+    {
+        var button = page.GetByRole(AriaRole.Button, new() { Name = "Log out" });
+        if (!await button.First.IsVisibleAsync()) await page.Locator("[popovertarget]").Last.ClickAsync();
+        await button.First.ClickAsync();
+    }
+
+    private static async Task ProblemAsync(IPage page, string title)
+    {
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = title })).ToBeVisibleAsync();
+        await Expect(page.GetByText("Reference")).ToBeVisibleAsync();
+    }
+
+    private string Url(string path) => new Uri(app.Address, path).ToString();
+
+    /// <summary>A page that carries the cookies of a person who has registered.</summary>
+    private async Task<(IPage Page, TestPerson Person)> PersonAsync(BrowserNewContextOptions options)
+    {
+        var person = await app.NewPersonAsync("Maya Okafor");
+        var page = await OpenPageAsync(options);
+        await page.Context.AddCookiesAsync(person.Browser.Cookies.GetCookies(app.Address).Select(c => new Microsoft.Playwright.Cookie { Name = c.Name, Value = c.Value, Url = app.Address.ToString(), HttpOnly = c.HttpOnly }));
+        return (page, person);
+    }
+}
+
+/// <summary>Catches: a log-in page that goes away together with the provider.</summary>
+public sealed class AwayJourney(BrowserFixture browser, EntraApp app) : BrowserTest(browser), IClassFixture<EntraApp>
+{
+    [Fact]
+    public async Task A_provider_that_is_away_says_so_and_a_password_still_works()
+    {
+        ExpectedComplaints.Add("status of 503");
+        var person = await app.NewPersonAsync();
+        await app.Provider.BeAwayAsync(true);
+        var page = await OpenPageAsync();
+        await page.GotoAsync(new Uri(app.Address, "/login").ToString());
+        await page.GetByRole(AriaRole.Link, new() { Name = "Continue with Microsoft" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The sign-in service does not answer" })).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Back to log in" }).ClickAsync();
+        await page.GetByLabel("Email").FillAsync(person.Email);
+        await page.GetByLabel("Password", new() { Exact = true }).FillAsync(person.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Dashboard" })).ToBeVisibleAsync();
+    }
+}
