@@ -13,6 +13,31 @@ const state = { clients: [], people: {}, keys: [], claimsInIdToken: false, fault
 let issuer;
 let provider;
 
+/** What the provider remembers, in memory: it lives on when the provider is built anew with other keys or clients. */
+class Memory {
+  static all = new Map();
+
+  constructor(model) { this.model = model; }
+
+  key(id) { return `${this.model}:${id}`; }
+
+  async upsert(id, payload) { Memory.all.set(this.key(id), payload); }
+
+  async find(id) { return Memory.all.get(this.key(id)); }
+
+  async findByUid(uid) { return [...Memory.all].find(([key, payload]) => key.startsWith(`${this.model}:`) && payload.uid === uid)?.[1]; }
+
+  async findByUserCode() { return undefined; }
+
+  async consume(id) { const payload = await this.find(id); if (payload) payload.consumed = Math.floor(Date.now() / 1000); }
+
+  async destroy(id) { Memory.all.delete(this.key(id)); }
+
+  async revokeByGrantId(grantId) {
+    for (const [key, payload] of Memory.all) if (payload.grantId === grantId) Memory.all.delete(key);
+  }
+}
+
 function newKey(alg) {
   const { privateKey } = alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg, use: 'sig' };
@@ -20,6 +45,7 @@ function newKey(alg) {
 
 function rebuild() {
   provider = new Provider(issuer, {
+    adapter: Memory,
     clients: state.clients,
     jwks: { keys: state.keys },
     cookies: { keys: ['a test has no secrets'] },

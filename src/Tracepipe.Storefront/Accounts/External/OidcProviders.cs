@@ -46,6 +46,7 @@ internal sealed partial class OidcProviders(IReadOnlyList<OidcProvider> all)
         if (!NameFormat().IsMatch(name)) throw new StartupException($"{path}__Name is “{name}”: use lower-case letters, digits and dashes.");
         var scopes = options.Scopes ?? "openid profile email";
         if (!scopes.Split(' ').Contains("openid", StringComparer.Ordinal)) throw new StartupException($"{path}__Scopes must contain openid.");
+        if (options.Icon is not (null or "microsoft" or "building" or "key" or ['/', not '/', ..])) throw new StartupException($"{path}__Icon is “{options.Icon}”: write microsoft, building, key, or the path of a picture on this site, such as /assets/logo.svg.");
         var label = options.Label ?? (isEntra ? "Microsoft" : "your organization");
         return new OidcProvider
         {

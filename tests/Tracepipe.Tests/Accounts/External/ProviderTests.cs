@@ -79,6 +79,7 @@ public sealed class ProviderTests(TestServers servers, EntraApp entra) : IClassF
     [InlineData("ClientId", "", "ClientId")]
     [InlineData("Name", "My Provider", "Name")]
     [InlineData("Scopes", "email profile", "Scopes")]
+    [InlineData("Icon", "https://evil.example/x.svg", "Icon")]
     [InlineData("PrivateKeyFile", "/nowhere/key.pem", "PrivateKeyFile")]
     public void A_wrong_setting_stops_the_start_with_its_name(string key, string value, string named)
     {

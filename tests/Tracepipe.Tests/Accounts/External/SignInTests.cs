@@ -48,6 +48,7 @@ public sealed class SignInTests(SignInApp app) : IClassFixture<SignInApp>
         {
             var button = (await browser.PageAsync(path)).QuerySelectorAll("a").Single(a => a.TextContent.Trim() == "Continue with Contoso");
             Assert.Equal("false", button.GetAttribute("data-turbo"));
+            Assert.NotNull(button.QuerySelector("svg"));
             Assert.Equal(path.StartsWith("/login", StringComparison.Ordinal) ? "/login/with/sso?returnUrl=%2Fsettings%2Fprofile" : "/login/with/sso", button.GetAttribute("href"));
         }
         var (account, _) = await app.NewcomerAsync();
