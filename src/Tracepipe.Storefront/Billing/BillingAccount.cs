@@ -90,6 +90,16 @@ internal sealed class BillingAccounts(Database database, StripeCustomers custome
             hasMethod!.Value, Math.Max(0, left), month.End, completed!.Value);
     }
 
+    /// <summary>Lets cards on file pay for use beyond plan and credits, or stops it. Plans are paid by card either way.</summary>
+    public async Task SetAutoBillingAsync(Guid organization, bool isOn, Actor by, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        await using var transaction = await database.BeginAsync(organization, by.Id, cancel);
+        var changed = await transaction.ExecuteAsync($"update billing_accounts set auto_billing_enabled = {isOn}, updated_at = {now} where organization_id = {organization} and auto_billing_enabled <> {isOn}", cancel);
+        if (changed > 0) await Audit.WriteAsync(transaction, new AuditEntry(organization, isOn ? "auto_billing.on" : "auto_billing.off", by), now, cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
     /// <summary>In the transaction that makes the organization: the account, and the wish for a customer at Stripe.</summary>
     public async Task OpenAsync(OrganizationMade made, Transaction transaction, CancellationToken cancel)
     {

@@ -24,6 +24,7 @@ internal static class BillingModule
         services.AddWrite<SetupCreation>();
         services.AddWrite<CardAttachment>();
         services.AddWrite<DefaultChoice>();
+        services.AddWrite<ExpiryChange>();
         services.AddWrite<CardDetachment>();
 
         services.AddSingleton<CatalogueAtStripe>();

@@ -54,6 +54,37 @@ public sealed class PaymentMethodsTests(BillingApp app) : IClassFixture<BillingA
     }
 
     [Fact]
+    public async Task A_card_s_expiry_is_changed_here_and_at_Stripe()
+    {
+        var buyer = await NewBuyerAsync();
+        var card = await app.AttachAtStripeAsync(await app.CustomerAsync(buyer.Organization));
+        await buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/payment-method", json: $$"""{"payment_method_id":"{{card}}","set_as_default":true}""");
+        var year = app.Clock.GetUtcNow().Year + 7;
+        await buyer.CallAsync(HttpMethod.Patch, $"{buyer.Account}/payment-methods/{card}", json: $$"""{"exp_month":11,"exp_year":{{year}}}""");
+        Assert.Equal((11, year), (await app.ScalarAsync<int>($"select exp_month from payment_methods where id = '{card}'"), await app.ScalarAsync<int>($"select exp_year from payment_methods where id = '{card}'")));
+        var there = (await app.StripeAsync(HttpMethod.Get, $"/v1/payment_methods/{card}")).GetProperty("card");
+        Assert.Equal((11, year), (there.GetProperty("exp_month").GetInt32(), there.GetProperty("exp_year").GetInt32()));
+
+        await buyer.CallAsync(HttpMethod.Patch, $"{buyer.Account}/payment-methods/{card}", 422, $$"""{"exp_month":13,"exp_year":{{year}}}""");
+        await buyer.CallAsync(HttpMethod.Patch, $"{buyer.Account}/payment-methods/{card}", 422, $$"""{"exp_month":1,"exp_year":{{year - 8}}}""");
+        var stranger = await NewBuyerAsync();
+        await stranger.CallAsync(HttpMethod.Patch, $"{stranger.Account}/payment-methods/{card}", 404, $$"""{"exp_month":12,"exp_year":{{year}}}""");
+        Assert.Equal(11, await app.ScalarAsync<int>($"select exp_month from payment_methods where id = '{card}'"));
+    }
+
+    [Fact]
+    public async Task Auto_billing_is_switched_by_who_may_and_told_in_the_log()
+    {
+        var buyer = await NewBuyerAsync();
+        Assert.True((await buyer.CallAsync(HttpMethod.Put, $"{buyer.Account}/auto-billing", json: """{"enabled":true}""")).GetProperty("auto_billing_enabled").GetBoolean());
+        Assert.False((await buyer.CallAsync(HttpMethod.Put, $"{buyer.Account}/auto-billing", json: """{"enabled":false}""")).GetProperty("auto_billing_enabled").GetBoolean());
+        await buyer.CallAsync(HttpMethod.Put, $"{buyer.Account}/auto-billing", json: """{"enabled":false}""");
+        Assert.Equal(2L, await app.ScalarAsync<long>($"select count(*) from audit_entries where organization_id = '{buyer.Organization}' and action like 'auto_billing.%'"));
+        await app.ExecuteAsync($"update members set role = 'viewer' where organization_id = '{buyer.Organization}'");
+        await buyer.CallAsync(HttpMethod.Put, $"{buyer.Account}/auto-billing", 403, """{"enabled":true}""");
+    }
+
+    [Fact]
     public async Task Reading_creates_nothing()
     {
         var buyer = await NewBuyerAsync();

@@ -18,6 +18,8 @@ internal static class BillingApi
         account.MapPost("/payment-method", AttachAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
         account.MapPost("/setup-intent", SetUpAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
         account.MapPut("/payment-methods/{payment_method_id}/default", MakeDefaultAsync).RequireAuthorization(Permissions.BillingWrite);
+        account.MapPatch("/payment-methods/{payment_method_id}", ChangeExpiryAsync).RequireAuthorization(Permissions.BillingWrite);
+        account.MapPut("/auto-billing", SwitchAsync).RequireAuthorization(Permissions.BillingWrite);
         account.MapDelete("/payment-methods/{payment_method_id}", RemoveAsync).RequireAuthorization(Permissions.BillingWrite);
     }
 
@@ -60,6 +62,20 @@ internal static class BillingApi
     {
         var chosen = await methods.MakeDefaultAsync(caller.OrganizationId, payment_method_id, Actor.Of(caller), cancel);
         return chosen.IsDone ? TypedResults.Ok(PaymentMethodResponse.Of(chosen.Value)) : chosen.Problem.ToResult();
+    }
+
+    /// <summary>Write the expiry of a new plastic with the same number.</summary>
+    internal static async Task<Results<Ok<PaymentMethodResponse>, ProblemAnswer>> ChangeExpiryAsync(string payment_method_id, ExpiryChangeRequest request, Caller caller, PaymentMethods methods, CancellationToken cancel)
+    {
+        var changed = await methods.ChangeExpiryAsync(caller.OrganizationId, payment_method_id, request.ExpMonth, request.ExpYear, Actor.Of(caller), cancel);
+        return changed.IsDone ? TypedResults.Ok(PaymentMethodResponse.Of(changed.Value)) : changed.Problem.ToResult();
+    }
+
+    /// <summary>Let cards on file pay for use beyond plan and credits, or stop it. Plans are paid by card either way.</summary>
+    internal static async Task<Ok<BillingAccountResponse>> SwitchAsync(AutoBillingRequest request, Caller caller, BillingAccounts accounts, CancellationToken cancel)
+    {
+        await accounts.SetAutoBillingAsync(caller.OrganizationId, request.Enabled, Actor.Of(caller), cancel);
+        return await AccountAsync(caller, accounts, cancel);
     }
 
     /// <summary>Remove a payment method. When it was the default, the newest other pays from now on.</summary>

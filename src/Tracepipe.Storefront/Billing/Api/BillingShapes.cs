@@ -27,6 +27,14 @@ internal sealed record PaymentMethodResponse(string Id, string Type, string? Car
 /// <param name="SetAsDefault">Whether it pays from now on; the first one always does.</param>
 public sealed record PaymentMethodRequest(string PaymentMethodId, bool SetAsDefault = false);
 
+/// <summary>Another expiry of a card on file.</summary>
+/// <param name="ExpMonth">1 to 12.</param>
+/// <param name="ExpYear">Four digits.</param>
+public sealed record ExpiryChangeRequest(int ExpMonth, int ExpYear);
+
+/// <summary>Whether cards on file pay for use.</summary>
+public sealed record AutoBillingRequest(bool Enabled);
+
 /// <summary>No parameters.</summary>
 public sealed record SetupIntentRequest;
 

@@ -91,6 +91,31 @@ internal sealed class DefaultChoice(Database database, IServiceProvider services
     public override Task ResumedAsync(StripeOperation operation, StripeObject answer, CancellationToken cancel) => CardResync.AfterAsync(operation, services, cancel);
 }
 
+/// <summary>A card's new expiry, as its owner reads it from the card.</summary>
+internal sealed record ExpiryRequest(string Customer, string PaymentMethod, int Month, int Year);
+
+/// <summary>Writes another expiry to a card: banks send a new plastic with the same number.</summary>
+internal sealed class ExpiryChange(IServiceProvider services) : StripeWrite
+{
+    public override string Kind => "payment_method.expiry";
+
+    public override async Task<StripeObject> SendAsync(StripeClient stripe, StripeOperation operation, RequestOptions options, CancellationToken cancel)
+    {
+        var wanted = operation.RequestAs<ExpiryRequest>();
+        var card = new PaymentMethodCardUpdateParams { ExpMonth = wanted.Month, ExpYear = wanted.Year };
+        return await stripe.PaymentMethods.UpdateAsync(wanted.PaymentMethod, new PaymentMethodUpdateParams { Card = card }, options, cancel);
+    }
+
+    public override async Task<StripeObject?> LookAsync(StripeClient stripe, StripeOperation operation, ReadOptions options, CancellationToken cancel)
+    {
+        var wanted = operation.RequestAs<ExpiryRequest>();
+        var method = await stripe.PaymentMethods.GetAsync(wanted.PaymentMethod, options: options, cancel: cancel);
+        return method.Card is { } card && card.ExpMonth == wanted.Month && card.ExpYear == wanted.Year ? method : null;
+    }
+
+    public override Task ResumedAsync(StripeOperation operation, StripeObject answer, CancellationToken cancel) => CardResync.AfterAsync(operation, services, cancel);
+}
+
 /// <summary>Takes a payment method off the customer's file, for ever.</summary>
 internal sealed class CardDetachment(IServiceProvider services) : StripeWrite
 {

@@ -18,7 +18,7 @@ internal sealed record CardSetupState(SetupProgress Progress, string? Reason = n
 /// The payment methods of an organization: list, add, choose, remove. Reading asks our own list only; changing asks Stripe and then shows what Stripe has.
 /// </summary>
 internal sealed partial class PaymentMethods(Database database, StripeConnection stripe, StripeOperations operations, StripeCustomers customers, CardProjection projection,
-    SetupCreation setup, CardAttachment attachment, DefaultChoice defaultChoice, CardDetachment detachment, TimeProvider clock)
+    SetupCreation setup, CardAttachment attachment, DefaultChoice defaultChoice, ExpiryChange expiryChange, CardDetachment detachment, TimeProvider clock)
 {
     /// <summary>The account and what it can pay with, the default first, then the newest.</summary>
     public async Task<(BillingAccount Account, IReadOnlyList<CardOnFile> Cards)> ListAsync(Guid organization, Guid? person, CancellationToken cancel)
@@ -105,6 +105,25 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
             return BillingProblems.Of(failure);
         }
         return await FindAsync(organization, id, cancel) is { } card ? card : BillingProblems.PaymentMethodNotFound;
+    }
+
+    /// <summary>Writes the expiry of a new plastic with the same number.</summary>
+    /// <param name="month">1 to 12.</param>
+    /// <param name="year">Four digits, not in the past.</param>
+    public async Task<Tried<CardOnFile>> ChangeExpiryAsync(Guid organization, string id, int month, int year, Actor by, CancellationToken cancel)
+    {
+        if (!stripe.IsConfigured) return BillingProblems.NotConfigured;
+        var now = clock.GetUtcNow();
+        if (month is < 1 or > 12) return Problem.Invalid("exp_month", "Write a month from 1 to 12.");
+        if ((year, month).CompareTo((now.Year, now.Month)) < 0 || year > now.Year + 50) return Problem.Invalid("exp_year", "Write the year on the card, four digits; a card that has expired cannot pay.");
+        if (await FindAsync(organization, id, cancel) is not { } card || await CustomerOfAsync(organization, cancel) is not { } customer) return BillingProblems.PaymentMethodNotFound;
+        if (card.Brand is null) return Problem.Conflict($"{card.Name} has no expiry date.");
+        var change = Guid.CreateVersion7();
+        var operation = await PlanAsync(organization, expiryChange, $"{id}:{change}", $"expiry:{change}", new ExpiryRequest(customer, id, month, year), by, "payment_method.expiry_asked", id, cancel);
+        var outcome = await operations.PerformAsync(operation, Patience.OfPerson);
+        if (!outcome.IsDone) return outcome is { Ending: Ending.Refused, Failure.IsNotFound: true } ? BillingProblems.PaymentMethodNotFound : BillingProblems.Of(outcome);
+        if (await ShowAsync(organization, by, cancel) is { } problem) return problem;
+        return await FindAsync(organization, id, cancel) is { } changed ? changed : BillingProblems.PaymentMethodNotFound;
     }
 
     /// <summary>Removes one of ours for ever. When it was the default, the newest other takes its place first.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Mvc;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
@@ -12,6 +13,8 @@ internal static class CardForms
         const string page = "/o/{org}/settings/billing/payment-methods";
         routes.MapPost(page + "/{id}/default", MakeDefaultAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
         routes.MapPost(page + "/{id}/remove", RemoveAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        routes.MapPost(page + "/{id}/expiry", ChangeExpiryAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        routes.MapPost("/o/{org}/settings/billing/auto-billing", SwitchAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
         routes.MapGet(page + "/return", ReturnAsync).RequireAuthorization(Permissions.BillingWrite).ExcludeFromDescription();
     }
 
@@ -23,6 +26,23 @@ internal static class CardForms
 
     private static async Task<IResult> RemoveAsync(string org, string id, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel) =>
         Back(http, org, await methods.RemoveAsync(caller.OrganizationId, id, Actor.Of(caller), cancel), () => "Card removed.");
+
+    private static async Task<IResult> ChangeExpiryAsync(string org, string id, [FromForm] string? month, [FromForm] string? year, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel)
+    {
+        _ = int.TryParse(month, out var m); // what is no number is 0, which no card has
+        _ = int.TryParse(year, out var y);
+        var changed = await methods.ChangeExpiryAsync(caller.OrganizationId, id, m, y is > 0 and < 100 ? 2000 + y : y, Actor.Of(caller), cancel);
+        return Back(http, org, changed.Problem, () => $"{changed.Value!.Spoken} expires {changed.Value.Expiry} now.");
+    }
+
+    private static async Task<IResult> SwitchAsync(string org, [FromForm] bool enabled, [FromForm] string? back, Caller caller, BillingAccounts accounts, HttpContext http, CancellationToken cancel)
+    {
+        await accounts.SetAutoBillingAsync(caller.OrganizationId, enabled, Actor.Of(caller), cancel);
+        Flash.Set(http, Tone.Success, enabled ? "Auto-billing is on: use beyond plan and credits is charged to the default card." : "Auto-billing is off: no card pays for use any more.");
+        if (!string.Equals(back, "billing", StringComparison.Ordinal)) return Back(http, org);
+        http.Response.Headers.Location = $"/o/{Uri.EscapeDataString(org)}/settings/billing";
+        return TypedResults.StatusCode(StatusCodes.Status303SeeOther);
+    }
 
     // The query is a hint only: what became of the card is asked of Stripe, and whose it is, too.
     private static async Task<IResult> ReturnAsync(string org, string? setup_intent, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel)
