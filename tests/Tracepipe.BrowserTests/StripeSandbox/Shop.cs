@@ -69,6 +69,15 @@ public sealed class Shop : IAsyncLifetime
         return at.ValueKind == JsonValueKind.Null ? null : at.ToString();
     }
 
+    /// <summary>A call with the secret key that must be refused with this code.</summary>
+    public async Task RefusedAsync(string path, string code, params (string Name, string Value)[] form)
+    {
+        using var content = new FormUrlEncodedContent(form.Select(f => KeyValuePair.Create(f.Name, f.Value)));
+        using var answer = await _stripe.PostAsync(new Uri(path, UriKind.Relative), content);
+        using var refusal = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        Assert.Equal(code, refusal.RootElement.GetProperty("error").GetProperty("code").GetString());
+    }
+
     /// <summary>Waits until a member has a value.</summary>
     public async Task UntilAsync(string path, string member, string value)
     {
