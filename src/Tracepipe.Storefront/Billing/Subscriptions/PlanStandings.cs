@@ -27,7 +27,12 @@ internal sealed class PlanStandings(Standings standings, Suspensions suspensions
         return best != standing.Plan || isOverdue != standing.IsSuspended;
     }
 
-    public Task RaiseAsync(Guid organization, Transaction transaction, CancellationToken cancel) => services.RaiseAsync(new PlanChanged(organization), transaction, cancel);
+    /// <summary>Says it to other modules and to open pages.</summary>
+    public async Task RaiseAsync(Guid organization, Transaction transaction, CancellationToken cancel)
+    {
+        await services.RaiseAsync(new PlanChanged(organization), transaction, cancel);
+        await Live.ChangedAsync(transaction, organization, "plan", cancel);
+    }
 
     /// <summary>The plan whose limits hold: of those that give access the one with the higher limits. A past-due one in its grace counts, too.</summary>
     public async ValueTask<PlanSubscription?> BestAsync(IReadOnlyList<PlanSubscription> plans, DateTimeOffset now, CancellationToken cancel)
