@@ -85,7 +85,7 @@ public sealed class FirstHour(BrowserFixture browser, TestApp app) : ProductTest
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
 
         await GoToAsync(page, "Payment methods", 1440);
-        await Expect(page.GetByText("Adding a card needs JavaScript")).ToBeVisibleAsync();
+        await Expect(page.Locator("noscript").Filter(new() { HasText = "Adding a card needs JavaScript" })).ToBeVisibleAsync();
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Add card" })).ToBeHiddenAsync();
     }
 
