@@ -97,6 +97,7 @@ internal sealed class BillingAccounts(Database database, StripeCustomers custome
         await using var transaction = await database.BeginAsync(organization, by.Id, cancel);
         var changed = await transaction.ExecuteAsync($"update billing_accounts set auto_billing_enabled = {isOn}, updated_at = {now} where organization_id = {organization} and auto_billing_enabled <> {isOn}", cancel);
         if (changed > 0) await Audit.WriteAsync(transaction, new AuditEntry(organization, isOn ? "auto_billing.on" : "auto_billing.off", by), now, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
         await transaction.CommitAsync(cancel);
     }
 

@@ -75,6 +75,9 @@ internal static class BillingModule
         services.AddSingleton<Inbox>();
         services.AddHostedService<InboxWorker>();
 
+        services.AddSingleton<BillingReader>();
+        services.AddSingleton(new NavItem(NavSection.Billing, "Overview", "/settings/billing", Lucide.Wallet, 0, Permissions.BillingRead));
+        services.AddSingleton(new NavItem(NavSection.Billing, "Plans", "/settings/billing/plans", Lucide.Package, 10, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Payment methods", "/settings/billing/payment-methods", Lucide.CreditCard, 20, Permissions.BillingRead));
         services.AddSingleton<SandboxSign>();
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
@@ -90,6 +93,8 @@ internal static class BillingModule
         app.MapBillingApi();
         app.MapSubscriptionsApi();
         app.MapCardForms();
+        app.MapPlanForms();
+        app.MapReturns();
         return app;
     }
 

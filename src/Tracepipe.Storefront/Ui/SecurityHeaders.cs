@@ -49,7 +49,7 @@ internal sealed class ContentSecurity
         string? Of(string key, string real) => disabled ? null : configuration[key] ?? real;
         var script = Origin(Of("Stripe:JsUrl", "https://js.stripe.com"));
         var api = Origin(Of("Stripe:ApiBase", "https://api.stripe.com"));
-        var leaving = Origins(Of("Stripe:CheckoutOrigins", "https://checkout.stripe.com https://billing.stripe.com"));
+        var leaving = Origins(Of("Stripe:CheckoutOrigins", "https://checkout.stripe.com https://billing.stripe.com https://invoice.stripe.com"));
         // What Stripe's own documents ask for when its script is the real one: it frames hooks.stripe.com for 3-D Secure.
         var stripe = script is "https://js.stripe.com";
         var scripts = Join("'self'", script, stripe ? "https://*.js.stripe.com" : null);

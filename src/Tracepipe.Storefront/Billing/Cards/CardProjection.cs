@@ -87,6 +87,7 @@ internal sealed class CardProjection(Database database, StripeConnection stripe,
 
         foreach (var method in there.Where(m => !known.Contains(m.Id))) await TellAsync(organization, "payment_method.added", method.Id, CardAttachmentKind, by, transaction, now, cancel);
         foreach (var id in gone) await TellAsync(organization, "payment_method.removed", id, CardDetachmentKind, by, transaction, now, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Cards, cancel);
         if (look.IsCustomerDeleted) await customers.ReplaceAsync(organization, look.CustomerId, transaction, now, cancel);
         return true;
     }
@@ -96,6 +97,7 @@ internal sealed class CardProjection(Database database, StripeConnection stripe,
     {
         if (await transaction.ExecuteAsync(Detach(organization, id, now), cancel) == 0) return;
         await TellAsync(organization, "payment_method.removed", id, CardDetachmentKind, Actor.System, transaction, now, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Cards, cancel);
     }
 
     private const string CardAttachmentKind = "payment_method.attach", CardDetachmentKind = "payment_method.detach";

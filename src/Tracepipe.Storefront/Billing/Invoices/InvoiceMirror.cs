@@ -71,6 +71,7 @@ internal sealed class InvoiceMirror(Database database, StripeConnection stripe, 
                       {line.Period.Start}, {line.Period.End}, {line.IsProration})
                     """);
         }, cancel);
+        await Live.ChangedAsync(transaction, look.Organization, Topics.Invoices, cancel);
     }
 
     private async Task<long> RefundedAsync(Invoice invoice, Patience patience, CancellationToken cancel)

@@ -8,6 +8,7 @@ let from = "";
 let wanted = new Set<string>();
 let timer: number | undefined;
 let fetching = false;
+let poll: number | undefined;
 
 function regions(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("[data-live]")];
@@ -15,6 +16,7 @@ function regions(): HTMLElement[] {
 
 /** Opens, keeps or closes the stream, as the page at hand needs it. */
 function follow(): void {
+  wait();
   const address = regions().find((r) => r.dataset["liveFrom"])?.dataset["liveFrom"] ?? "";
   if (document.hidden || address === "" || document.documentElement.hasAttribute("data-turbo-preview")) return close();
   if (stream !== null && path(from) === path(address) && stream.readyState !== EventSource.CLOSED) return;
@@ -27,7 +29,15 @@ function follow(): void {
   opened.addEventListener("changed", (event) => changed((event as MessageEvent<string>).data));
 }
 
+/** Something is expected soon: looks again after a while, also where no stream gets through. */
+function wait(): void {
+  clearTimeout(poll);
+  const [next] = regions().map((r) => Number(r.dataset["livePoll"])).filter((ms) => ms > 0).sort((a, b) => a - b);
+  if (next !== undefined && !document.hidden) poll = window.setTimeout(() => changed(everything), next);
+}
+
 function close(): void {
+  clearTimeout(poll);
   stream?.close();
   stream = null;
 }
@@ -77,6 +87,7 @@ async function refresh(): Promise<void> {
     timer = window.setTimeout(() => void refresh(), 3000);
   } finally {
     fetching = false;
+    if (location.href === here) wait();
   }
 }
 
