@@ -144,6 +144,10 @@ public sealed class RenewalTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
         Assert.Equal("quota_exhausted", (await buyer.CallAsync(HttpMethod.Get, $"{buyer.Account}/usage-summary")).Text("reason"));
 
         await app.SubscribeAsync(buyer, "pro");
+        // beyond what is included the card on file pays, within the cap of $100.00: ten workflows
+        await app.OverviewAsync(buyer.Organization, o => o.Account.AutoBilling);
+        Assert.Null(await CheckAsync("workflow", 110));
+        Assert.Equal("spend_cap_reached", await CheckAsync("workflow", 111));
         summary = await buyer.CallAsync(HttpMethod.Get, $"{buyer.Account}/usage-summary");
         Assert.Equal(("pro", 0, 100, 0, true), (summary.Text("tier"), summary.Number("workflows_used"), summary.Number("workflows_remaining"), summary.Number("free_workflows_remaining"), summary.GetProperty("can_execute").GetBoolean()));
     }

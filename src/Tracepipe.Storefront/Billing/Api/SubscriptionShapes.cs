@@ -96,7 +96,7 @@ public sealed record NoParameters;
 /// <param name="HeldBack">Use beyond the spend cap: recorded, not charged.</param>
 /// <param name="SpendCap">Null: no cap.</param>
 /// <param name="CanExecute">Whether one more workflow could begin now.</param>
-/// <param name="Reason">Why not: account_suspended, agents_limit, quota_exhausted.</param>
+/// <param name="Reason">Why not: account_suspended, spend_cap_reached, no_payment_method, agents_limit or quota_exhausted.</param>
 internal sealed record UsageSummaryResponse(string Tier, DateTimeOffset QuotaPeriodStart, DateTimeOffset QuotaPeriodEnd, long WorkflowsUsed, long WorkflowsLimit, long WorkflowsRemaining, long AgentsUsed,
     long AgentsLimit, long FreeWorkflowsRemaining, decimal CreditAvailable, decimal CreditHeld, decimal Accrued, decimal HeldBack, decimal? SpendCap, bool CanExecute, string? Reason)
 {
@@ -105,7 +105,7 @@ internal sealed record UsageSummaryResponse(string Tier, DateTimeOffset QuotaPer
         var overview = summary.Overview;
         var allowance = overview.Allowance;
         return new UsageSummaryResponse(allowance.Tier.Key, allowance.Period.Start, allowance.Period.End, overview.Workflows.Used, overview.Workflows.Limit, overview.Workflows.Remaining, overview.Agents.Used,
-            overview.Agents.Limit, overview.FreeWorkflowsRemaining, CreditAvailable: 0m, CreditHeld: 0m, Accrued: 0m, HeldBack: 0m, overview.Account.SpendCap?.Amount, summary.CanExecute, summary.Reason);
+            overview.Agents.Limit, overview.FreeWorkflowsRemaining, summary.Credits.Available.Amount, summary.Credits.Held.Amount, summary.Spend.Metered.Amount, summary.Spend.HeldBack.Amount, overview.Account.SpendCap?.Amount, summary.CanExecute, summary.Reason);
     }
 }
 
