@@ -52,17 +52,4 @@ internal static class Samples
           }
         }
         """;
-
-    public static string Refused(string address) => $$"""
-        curl -i {{address}}/v1/users/me -H "X-API-Key: tp_live_wrong"
-        """;
-
-    public const string RefusedAnswer = """
-        {
-          "error": {
-            "code": "unauthorized",
-            "message": "The API key is not valid: check that it is complete."
-          }
-        }
-        """;
 }

@@ -80,7 +80,7 @@ public sealed class EveryPage(BrowserFixture browser, TestApp app) : ProductTest
         var person = await App.NewPersonAsync();
         await person.Browser.SubmitAsync("/forgot-password", new() { ["Email"] = person.Email });
         var link = await TestApp.EventuallyAsync(() => App.LinkInMailAsync(person.Email), l => l.StartsWith("/reset-password", StringComparison.Ordinal));
-        await walk.OpenAsync(link, "Set a new password");
+        await walk.OpenAsync(link, "Set a new password", "reset-password");
         walk.Ends();
     }
 
@@ -158,7 +158,7 @@ public sealed class EveryPage(BrowserFixture browser, TestApp app) : ProductTest
         {
             await page.GotoAsync(test.Url(path));
             await TitleAsync(title);
-            await LookAsync(picture ?? path.Split('/', '?')[^1].Split('?')[0]);
+            await LookAsync(picture ?? path.Split('/')[^1]);
         }
 
         public async Task TitleAsync(string title)
