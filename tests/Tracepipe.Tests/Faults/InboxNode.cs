@@ -66,8 +66,7 @@ internal sealed class InboxNode : IDisposable
         {
             if (at != place) return Task.CompletedTask;
             Console.WriteLine(Reached);
-            Thread.Sleep(Timeout.Infinite); // this thread does nothing more until the kill
-            return Task.CompletedTask;
+            return new TaskCompletionSource().Task; // nothing more happens until the kill
         };
         app.Services.GetRequiredService<Inbox>().Bell.Ring();
         await Console.In.ReadToEndAsync();

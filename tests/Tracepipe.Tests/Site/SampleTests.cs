@@ -117,7 +117,7 @@ public sealed partial class SampleTests(TestApp app) : IClassFixture<TestApp>
 
     private static string Members(JsonElement of) => of.ValueKind == JsonValueKind.Object ? $"{{{string.Join(", ", of.EnumerateObject().Select(m => m.Name + Members(m.Value)))}}}" : $":{of.ValueKind}";
 
-    [GeneratedRegex(@"^(?<version>\S+) \[(?<folder>.+)\]", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^(?<version>\S+) \[(?<folder>.+)\]", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex ListedSdk();
 
     private sealed record Run(int Status, string Output, string Errors);

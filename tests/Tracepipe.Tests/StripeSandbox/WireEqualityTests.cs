@@ -189,7 +189,7 @@ public sealed partial class WireEqualityTests(NodeClientTests.Project project)
             await http.Response.WriteAsync(await answer.Content.ReadAsStringAsync());
         }
 
-        [GeneratedRegex(@"\b(cus|pm|seti|pi|ch|cs_test|prod|price|sub|si|sub_sched|in|il|re|cn|mtr_test|clock|bpc|promo|di)_[A-Za-z0-9]{8,}\b|(?<=\[coupon\]=)(\w{8})\b")]
+        [GeneratedRegex(@"\b(cus|pm|seti|pi|ch|cs_test|prod|price|sub|si|sub_sched|in|il|re|cn|mtr_test|clock|bpc|promo|di)_[A-Za-z0-9]{8,}\b|(?<=\[coupon\]=)(\w{8})\b", RegexOptions.None, 1000)]
         private static partial Regex Id();
     }
 }

@@ -123,7 +123,7 @@ internal sealed record ClientKey(string Pem, string Algorithm, string? Id, strin
         {
             using var ec = ECDsa.Create();
             ec.ImportFromPem(PrivateKeyOf(pem));
-            if (ec.KeySize != 256) throw new ArgumentException("The private key is neither RSA nor P-256.", nameof(pem));
+            if (ec.KeySize != 256) throw new ArgumentException("The private key is neither RSA nor P-256.", nameof(pem), other);
             return new ClientKey(PrivateKeyOf(pem), "ES256", id, thumbprint);
         }
     }

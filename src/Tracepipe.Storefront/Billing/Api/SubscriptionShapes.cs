@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using Tracepipe.Storefront.Ledger;
 
 namespace Tracepipe.Storefront.Billing;
 

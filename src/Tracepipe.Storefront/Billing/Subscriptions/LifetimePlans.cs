@@ -1,7 +1,6 @@
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
-using Tracepipe.Stripe;
 
 namespace Tracepipe.Storefront.Billing;
 

@@ -1,6 +1,5 @@
 using Npgsql;
 using Tracepipe.Storefront.Ledger;
-using Tracepipe.Storefront.Platform;
 using Tracepipe.Stripe;
 
 namespace Tracepipe.Storefront.Billing;

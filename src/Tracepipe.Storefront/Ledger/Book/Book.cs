@@ -34,7 +34,7 @@ internal static class Book
     /// <returns>False when it was granted before.</returns>
     public static async Task<bool> GrantAsync(Guid organization, Guid grant, Money amount, DateTimeOffset? expiresAt, string reason, Actor by, DateTimeOffset at, Transaction transaction, CancellationToken cancel)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor, nameof(amount));
         await transaction.ExecuteAsync($"""
             insert into ledger_accounts (organization_id, id, kind, lot, currency, expires_at)
             select {organization}, gen_random_uuid(), kind, {grant}, {amount.Currency}, {expiresAt}::timestamptz from unnest({Lots}) kind on conflict do nothing
@@ -73,7 +73,7 @@ internal static class Book
     /// <exception cref="InvalidOperationException">There is no such hold, or it holds less.</exception>
     public static async Task<bool> CommitHeldAsync(Guid organization, string holdCause, Money amount, string? memo, Actor by, DateTimeOffset at, Transaction transaction, CancellationToken cancel)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(amount.Minor);
+        ArgumentOutOfRangeException.ThrowIfNegative(amount.Minor, nameof(amount));
         var held = await transaction.ListAsync($"""
             select a.lot, e.amount_minor from ledger_transactions t
             join ledger_entries e on e.organization_id = t.organization_id and e.transaction_id = t.id
@@ -204,7 +204,7 @@ internal static class Book
     /// <returns>Cents moved; 0 when there is not enough, or when the cause was posted before.</returns>
     private static Task<long> DrawAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, string to, bool isWhole, Transaction transaction, CancellationToken cancel)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor, nameof(amount));
         // Two drawings take the same locks in the same order; the second sees what the first has left. What a refund made negative counts against grants too.
         return transaction.FirstAsync($"""
             with locked as materialized (

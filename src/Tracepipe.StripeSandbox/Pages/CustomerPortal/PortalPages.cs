@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Components;
 using Tracepipe.StripeSandbox.Core;
 using Tracepipe.StripeSandbox.Pages.Payment;
