@@ -15,6 +15,8 @@ internal static class MeteringModule
         builder.Services.AddHostedService<EventMonths>();
         builder.Services.AddSingleton<EventWriter>().AddHostedService(s => s.GetRequiredService<EventWriter>());
         builder.Services.AddSingleton<EventRules>();
+        builder.Services.AddSingleton<Affordability>();
+        builder.Services.AddSingleton<UsageSettler>().AddHostedService(s => s.GetRequiredService<UsageSettler>());
         builder.Services.AddHostedService<HoldSweeper>();
         return builder;
     }
@@ -23,6 +25,7 @@ internal static class MeteringModule
     {
         app.MapHolds();
         app.MapEvents();
+        app.MapVerify();
         return app;
     }
 }

@@ -84,7 +84,6 @@ internal sealed class Transaction : IAsyncDisposable
     private readonly NpgsqlTransaction transaction;
     private (Guid Organization, Guid? Person)? tenant;
     private List<Func<CancellationToken, Task>>? afterCommit;
-    private bool isBorrowed;
 
     private Transaction(NpgsqlConnection connection, NpgsqlTransaction transaction, (Guid, Guid?)? tenant)
     {
@@ -111,9 +110,6 @@ internal sealed class Transaction : IAsyncDisposable
             throw;
         }
     }
-
-    /// <summary>Speaks in a transaction that somebody else began and ends, over all organizations.</summary>
-    public static Transaction Join(NpgsqlConnection connection, NpgsqlTransaction transaction) => new(connection, transaction, tenant: null) { isBorrowed = true };
 
     /// <summary>Runs several statements in one round trip.</summary>
     public async Task ReadAsync(Action<Questions> questions, CancellationToken cancel)
@@ -161,7 +157,6 @@ internal sealed class Transaction : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (isBorrowed) return;
         await transaction.DisposeAsync();
         await connection.DisposeAsync();
     }

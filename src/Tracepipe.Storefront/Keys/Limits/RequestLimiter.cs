@@ -15,6 +15,11 @@ internal sealed class KeyBuckets(KeyLimits limits, TokenBucket[] key, TokenBucke
     public TokenBucket Organization(RequestKind kind) => organization[(int)kind];
 }
 
+/// <summary>What is left of a key's requests.</summary>
+/// <param name="Reset">When all of them are back, epoch seconds.</param>
+/// <param name="RetryAfter">Seconds until the next one, when there was none left.</param>
+internal sealed record RequestsLeft(int Limit, int Remaining, long Reset, int? RetryAfter);
+
 /// <summary>
 /// The request limits of this node, in memory, on the monotonic clock: a bucket per key, one of three times the size per organization, and one per network
 /// for requests without a good key. Writes the <c>X-RateLimit-…</c> headers of the API.
@@ -37,6 +42,18 @@ internal sealed class RequestLimiter(TimeProvider clock)
     /// <returns>Null when it may go on.</returns>
     public Problem? Take(HttpResponse response, KeyBuckets of, RequestKind kind)
     {
+        if (Draw(of, kind) is not { } draw) return null;
+        WriteHeaders(response, draw.Limit, draw.Left, draw.FullIn);
+        return draw.Wait == 0 ? null : TooMany(draw.Wait, $"This key may make {draw.Limit} such requests a minute, all keys of the organization together {draw.Limit * OrganizationsShare}.");
+    }
+
+    /// <summary>Takes one request for somebody who asks on behalf of the key's holder.</summary>
+    /// <returns>What is left; null when the key has no limit.</returns>
+    public RequestsLeft? Take(KeyBuckets of, RequestKind kind) => Draw(of, kind) is not { } draw ? null
+        : new RequestsLeft(draw.Limit, draw.Left, ResetAt(draw.FullIn), draw.Wait == 0 ? null : Seconds(draw.Wait));
+
+    private (int Limit, int Left, long FullIn, long Wait)? Draw(KeyBuckets of, RequestKind kind)
+    {
         var limit = of.Limits.Of(kind);
         if (limit < 0) return null;
         var now = clock.GetTimestamp();
@@ -47,8 +64,7 @@ internal sealed class RequestLimiter(TimeProvider clock)
             if (wait > 0) of.Key(kind).Return(limit, minute);
             if (shared < left) (left, fullIn) = (shared, sharedFullIn);
         }
-        WriteHeaders(response, limit, left, fullIn);
-        return wait == 0 ? null : TooMany(wait, $"This key may make {limit} such requests a minute, all keys of the organization together {limit * OrganizationsShare}.");
+        return (limit, left, fullIn, wait);
     }
 
     /// <summary>Counts a request without a good key against its network and writes the headers.</summary>
@@ -73,16 +89,20 @@ internal sealed class RequestLimiter(TimeProvider clock)
 
     private Problem TooMany(long wait, string message)
     {
-        var seconds = (int)Math.Min(60, (wait / clock.TimestampFrequency) + 1);
+        var seconds = Seconds(wait);
         return Problem.TooMany($"{message} Wait {seconds} s.", seconds);
     }
+
+    private int Seconds(long wait) => (int)Math.Min(60, (wait / clock.TimestampFrequency) + 1);
+
+    private long ResetAt(long fullIn) => clock.GetUtcNow().ToUnixTimeSeconds() + (fullIn / clock.TimestampFrequency) + 1;
 
     private void WriteHeaders(HttpResponse response, int limit, int left, long fullIn)
     {
         var headers = response.Headers;
         headers["X-RateLimit-Limit"] = limit.ToString();
         headers["X-RateLimit-Remaining"] = left.ToString();
-        var reset = clock.GetUtcNow().ToUnixTimeSeconds() + (fullIn / clock.TimestampFrequency) + 1;
+        var reset = ResetAt(fullIn);
         var last = second;
         if (last.Value != reset) second = last = new Second(reset, reset.ToString());
         headers["X-RateLimit-Reset"] = last.Text;

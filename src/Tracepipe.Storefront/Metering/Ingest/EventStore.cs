@@ -8,14 +8,12 @@ namespace Tracepipe.Storefront.Metering;
 /// <summary>What became of an event.</summary>
 internal enum Ingested : byte { Accepted, Duplicate, Conflict }
 
-/// <summary>Events of these organizations are being stored, in the running transaction. Registered for with <c>AddAfter&lt;UsageStored&gt;</c>; keep it short: it runs per batch.</summary>
-internal sealed record UsageStored(IReadOnlyCollection<Guid> Organizations);
-
 /// <summary>
 /// One writer's way into the tables of events: its own connection with a temporary table, because COPY does not go into tables under row-level security.
-/// A batch is one transaction: staged, its digests claimed for ever, what was new added to the events and to the sums of its hour.
+/// A batch is one transaction: staged, its digests claimed for ever, what was new added to the events, to the sums of its hour, and to
+/// what waits for a price.
 /// </summary>
-internal sealed class EventStore(Database database, IServiceProvider services, TimeProvider clock) : IAsyncDisposable
+internal sealed class EventStore(Database database, TimeProvider clock) : IAsyncDisposable
 {
     private static readonly ConcurrentDictionary<(string Database, int Month), bool> Months = new();
     private NpgsqlConnection? connection;
@@ -80,8 +78,6 @@ internal sealed class EventStore(Database database, IServiceProvider services, T
             var body = known.TryGetValue(earlier, out var stored) ? stored : events[earlier].Body;
             answers[again] = body == events[again].Body ? Ingested.Duplicate : Ingested.Conflict;
         }
-        await using (var joined = Transaction.Join(open, transaction))
-            await services.RaiseAsync(new UsageStored(events.Select(e => e.OrganizationId).ToHashSet()), joined, cancel);
         isCommitting = true;
         await transaction.CommitAsync(cancel);
         return answers;
@@ -163,6 +159,10 @@ internal sealed class EventStore(Database database, IServiceProvider services, T
             select organization_id, hour, meter, coalesce(key_id, '00000000-0000-0000-0000-000000000000'), coalesce(model, ''), coalesce(suite_id, ''), sum(quantity), count(*)
             from staging group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
             on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = usage_hours.quantity + excluded.quantity, events = usage_hours.events + excluded.events
+            """));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("""
+            insert into usage_pending (organization_id, meter, model, used_at, quantity)
+            select organization_id, meter, coalesce(model, ''), min(time), sum(quantity) from staging group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4
             """));
         await batch.ExecuteNonQueryAsync(cancel);
     }

@@ -8,7 +8,7 @@ namespace Tracepipe.Storefront.Metering;
 /// Collects what requests bring and writes it in few large transactions (group commit): while one batch is on its way to the disk, the next one gathers.
 /// A request is answered when its own events are on disk. What does not fit into the queue is refused before it waits.
 /// </summary>
-internal sealed partial class EventWriter(Database database, IServiceProvider services, TimeProvider clock, ILogger<EventWriter> log) : BackgroundService
+internal sealed partial class EventWriter(Database database, TimeProvider clock, ILogger<EventWriter> log) : BackgroundService
 {
     private const int Writers = 3, BatchSize = 10_000, MostWaiting = 200_000;
 
@@ -52,7 +52,7 @@ internal sealed partial class EventWriter(Database database, IServiceProvider se
 
     private async Task RunAsync()
     {
-        await using var store = new EventStore(database, services, clock);
+        await using var store = new EventStore(database, clock);
         var batch = new List<Delivery>();
         var events = new List<UsageEvent>(BatchSize);
         while (await queue.Reader.WaitToReadAsync())

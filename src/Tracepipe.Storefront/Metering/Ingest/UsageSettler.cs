@@ -1,0 +1,86 @@
+using Npgsql;
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Metering;
+
+/// <summary>
+/// Hands reported usage to the ledger, which decides who pays (billing rules, decision 7): within a second of the events, in a short transaction of its own
+/// under the organization's lock. What is taken and what is counted is one transaction, so that nothing is counted twice by nodes or restarts.
+/// </summary>
+internal sealed partial class UsageSettler(Database database, Standings standings, Settlement settlement, Catalogs catalogs, TimeProvider clock, ILogger<UsageSettler> log) : BackgroundService
+{
+    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Settles everything that waits.</summary>
+    /// <returns>How many organizations had something.</returns>
+    public async Task<int> SettleAsync(CancellationToken cancel)
+    {
+        Answer<IReadOnlyList<Guid>>? waiting = null;
+        await database.WorkReadAsync(q => waiting = q.List($"select distinct organization_id from usage_pending limit 1000", r => r.GetGuid(0)), cancel);
+        foreach (var organization in waiting!.Value)
+        {
+            try
+            {
+                await SettleAsync(organization, cancel);
+            }
+            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
+            {
+                NotSettled(log, failure, organization); // the others go on; this one is tried again
+            }
+        }
+        return waiting.Value.Count;
+    }
+
+    /// <summary>Settles what waits for one organization.</summary>
+    public async Task SettleAsync(Guid organization, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        var standing = await standings.LockAsync(organization, transaction, cancel);
+        if (!await TakeAsync(standing, transaction, cancel)) return;
+        var now = clock.GetUtcNow();
+        await settlement.SettleAsync(standing, now, transaction, cancel);
+        await Live.ChangedAsync(transaction, organization, "usage", cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
+    /// <summary>Counts what waits, in the caller's transaction and under its lock: a month's close does this first.</summary>
+    /// <returns>Whether there was anything.</returns>
+    public async Task<bool> TakeAsync(Standing standing, Transaction transaction, CancellationToken cancel)
+    {
+        var taken = await transaction.ListAsync($"""
+            with taken as (delete from usage_pending where organization_id = {standing.OrganizationId} returning meter, model, used_at, quantity)
+            select meter, model, min(used_at), sum(quantity) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
+            """, r => (Meter: r.GetString(0), Model: r.GetString(1), UsedAt: r.GetFieldValue<DateTimeOffset>(2), Quantity: r.GetDecimal(3)), cancel);
+        var now = clock.GetUtcNow();
+        foreach (var use in taken)
+        {
+            if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, use.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Quantity }) continue; // costs nothing
+            await settlement.UseAsync(standing, use.Meter, use.Model.Length == 0 ? null : use.Model, use.Quantity, use.UsedAt, now, transaction, cancel);
+        }
+        return taken.Count > 0;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Every, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await SettleAsync(stoppingToken);
+            }
+            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+            {
+                Waits(log, failure.Message);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Reported usage waits for the database to be priced: {Reason}")]
+    private static partial void Waits(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Usage of {Organization} was not priced and is tried again")]
+    private static partial void NotSettled(ILogger log, Exception failure, Guid organization);
+}
