@@ -14,9 +14,13 @@ function regions(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("[data-live]")];
 }
 
-/** Opens, keeps or closes the stream, as the page at hand needs it. */
 function follow(): void {
+  listen();
   wait();
+}
+
+/** Opens, keeps or closes the stream, as the page at hand needs it. */
+function listen(): void {
   const address = regions().find((r) => r.dataset["liveFrom"])?.dataset["liveFrom"] ?? "";
   if (document.hidden || address === "" || document.documentElement.hasAttribute("data-turbo-preview")) return close();
   if (stream !== null && path(from) === path(address) && stream.readyState !== EventSource.CLOSED) return;
