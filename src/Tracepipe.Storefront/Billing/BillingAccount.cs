@@ -64,7 +64,8 @@ internal static class BillingStatuses
 /// <param name="FreeWorkflows">What is left of the free allowance of this calendar month.</param>
 /// <param name="FreeUntil">When it begins anew: the 1st, 00:00 UTC.</param>
 /// <param name="WorkflowsCompleted">Since the beginning.</param>
-internal sealed record BillingOverview(BillingAccount Account, bool HasPaymentMethod, long FreeWorkflows, DateTimeOffset FreeUntil, long WorkflowsCompleted);
+/// <param name="Spent">Paid since the beginning, less what went back.</param>
+internal sealed record BillingOverview(BillingAccount Account, bool HasPaymentMethod, long FreeWorkflows, DateTimeOffset FreeUntil, long WorkflowsCompleted, CreditBalance Credits, Money Spent);
 
 /// <summary>Opens the billing account that every organization has from its first moment, and reads it; reading never makes one.</summary>
 internal sealed class BillingAccounts(Database database, StripeCustomers customers, Catalogs catalogs, TimeProvider clock)
@@ -76,18 +77,21 @@ internal sealed class BillingAccounts(Database database, StripeCustomers custome
         Answer<BillingAccount?>? account = null;
         Answer<bool>? hasMethod = null;
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
-        Answer<long>? completed = null;
+        Answer<long>? completed = null, spent = null;
+        Answer<CreditBalance?>? credits = null;
         await database.ReadAsync(organization, person, q =>
         {
             account = q.First(BillingAccount.Select(organization), BillingAccount.Read);
             hasMethod = q.First($"select true from payment_methods where organization_id = {organization} and detached_at is null limit 1", r => r.GetBoolean(0));
             quotas = Quotas.AskRecent(q, organization, now);
             completed = UsageRecords.AskCompleted(q, organization, "workflow");
+            credits = Book.AskBalance(q, organization, now);
+            spent = q.First($"select coalesce(sum(amount_paid_cents - amount_refunded_cents), 0)::bigint from invoices where organization_id = {organization}", r => r.GetInt64(0));
         }, cancel);
         var free = quotas!.Value.FirstOrDefault(u => u is { Pocket: "free", Meter: "workflow" } && u.PeriodStart == month.Start);
         var left = catalogs.Current.Prices.Tier("free").Limits.Workflows - (free is null ? 0 : (long)(free.Used + free.Held));
         return new BillingOverview(account!.Value ?? throw new InvalidOperationException($"Organization {organization} was made without a billing account."),
-            hasMethod!.Value, Math.Max(0, left), month.End, completed!.Value);
+            hasMethod!.Value, Math.Max(0, left), month.End, completed!.Value, credits!.Value!, Money.Usd(spent!.Value));
     }
 
     /// <summary>Lets cards on file pay for use beyond plan and credits, or stops it. Plans are paid by card either way.</summary>

@@ -65,6 +65,9 @@ internal static class BillingModule
         services.AddSingleton<Portal>();
         services.AddSingleton<InvoiceMirror>();
         services.AddSingleton<UsageSummaries>();
+        services.AddSingleton<CreditPurchases>();
+        services.AddSingleton<SpendCaps>();
+        services.AddAfter<CreditsBought>((bought, transaction, _, cancel) => CreditPurchases.PostAsync(bought, transaction, cancel));
         services.AddSingleton<PlanUpkeep>();
         services.AddHostedService(s => s.GetRequiredService<PlanUpkeep>());
 
@@ -92,6 +95,7 @@ internal static class BillingModule
         app.MapStripeWebhook();
         app.MapBillingApi();
         app.MapSubscriptionsApi();
+        app.MapCreditsApi();
         app.MapCardForms();
         app.MapPlanForms();
         app.MapReturns();

@@ -71,7 +71,7 @@ public class LedgerApp(TestServers servers) : TestApp(servers)
     public Task<bool> CloseAsync(Guid organization, DateTimeOffset? month = null, DateTimeOffset? at = null) =>
         LockedAsync(organization, (settlement, standing, t) => settlement.CloseAsync(standing, BillMonth.Of(month ?? Clock.GetUtcNow()), at ?? Clock.GetUtcNow(), t, default));
 
-    public Task<long> PayHeldBackAsync(Guid organization) => LockedAsync(organization, (_, _, t) => Settlement.PayHeldBackAsync(organization, Clock.GetUtcNow(), t, default));
+    public Task<long> PayHeldBackAsync(Guid organization) => LockedAsync(organization, (_, _, t) => Settlement.PayHeldBackAsync(organization, fromCardToo: true, Clock.GetUtcNow(), t, default));
 
     /// <summary>Stores so many bytes more, or fewer.</summary>
     public Task<bool> StoreAsync(Guid organization, long delta, DateTimeOffset at) => LockedAsync(organization, async (_, standing, t) =>

@@ -29,9 +29,9 @@ internal static class BillingApi
     /// <summary>The billing account of an organization.</summary>
     internal static async Task<Ok<BillingAccountResponse>> AccountAsync(Caller caller, BillingAccounts accounts, CancellationToken cancel)
     {
-        var (account, hasMethod, free, until, completed) = await accounts.OverviewAsync(caller.OrganizationId, caller.PersonId, cancel);
+        var (account, hasMethod, free, until, completed, credits, spent) = await accounts.OverviewAsync(caller.OrganizationId, caller.PersonId, cancel);
         return TypedResults.Ok(new BillingAccountResponse(account.Id.ToString(), account.OrganizationId.ToString(), account.StripeCustomerId, hasMethod, account.Status.Stored(), free, until,
-            CreditBalance: Money.Zero.Amount, account.AutoBilling, account.BillingEmail, account.IsTaxExempt, completed, TotalAmountSpent: Money.Zero.Amount, account.CreatedAt, account.UpdatedAt));
+            credits.Available.Amount, account.AutoBilling, account.BillingEmail, account.IsTaxExempt, completed, spent.Amount, account.CreatedAt, account.UpdatedAt));
     }
 
     /// <summary>All payment methods: the default first, then the newest.</summary>

@@ -4,7 +4,7 @@ using Tracepipe.Stripe;
 namespace Tracepipe.Storefront.Billing;
 
 /// <summary>Events about purchases, plans and their invoices. Each looks up what it is about and brings the organization's plan to what Stripe has now.</summary>
-internal sealed partial class PlanEvents(Database database, StripeConnection stripe, SubscriptionProjection projection, InvoiceMirror mirror, Fulfilment fulfilment, LifetimePlans lifetimes, ILogger<PlanEvents> log)
+internal sealed partial class PlanEvents(Database database, StripeConnection stripe, SubscriptionProjection projection, InvoiceMirror mirror, Fulfilment fulfilment, LifetimePlans lifetimes, CreditPurchases credits, ILogger<PlanEvents> log)
 {
     private static ReadOptions Read => Patience.OfWorker.Read;
 
@@ -85,7 +85,7 @@ internal sealed partial class PlanEvents(Database database, StripeConnection str
     /// <summary>Money of a payment went back: its invoice shows it, and a lifetime that was refunded in full ends.</summary>
     private async Task<EventEffect> PaymentAsync(string paymentIntent, CancellationToken cancel)
     {
-        var effect = await lifetimes.AfterRefundAsync(paymentIntent, cancel);
+        var effect = (await lifetimes.AfterRefundAsync(paymentIntent, cancel)).And(await credits.AfterRefundAsync(paymentIntent, cancel));
         var filter = new InvoicePaymentListParams { Payment = new InvoicePaymentFilterParams { Type = "payment_intent", PaymentIntent = paymentIntent }, Limit = 10 };
         var payments = await stripe.Client.InvoicePayments.ListAsync(filter, Read, cancel);
         foreach (var payment in payments.Data) effect = effect.And(await InvoiceAsync(payment.Invoice.Id, cancel));

@@ -51,8 +51,9 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     }
 
     /// <summary>Lets credits and the raised cap pay for what was held back. What was used in a closed month becomes a line of the current one.</summary>
+    /// <param name="fromCardToo">False: only credits pay.</param>
     /// <returns>Cents that are paid for now.</returns>
-    public static async Task<long> PayHeldBackAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    public static async Task<long> PayHeldBackAsync(Guid organization, bool fromCardToo, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         var owed = await transaction.ListAsync($"""
             select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since
@@ -62,7 +63,7 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
         foreach (var accrual in owed)
         {
             var open = await Accruals.OpenMonthAsync(organization, accrual.BillMonth, now, transaction, cancel);
-            var (credits, metered) = await PayAsync(organization, accrual, accrual.HeldBackMinor, BillMonth.Of(now), now, now, transaction, cancel);
+            var (credits, metered) = await PayAsync(organization, accrual, accrual.HeldBackMinor, fromCardToo ? BillMonth.Of(now) : null, now, now, transaction, cancel);
             if (credits + metered == 0) continue;
             paid += credits + metered;
             var isOpen = open == accrual.BillMonth;
@@ -92,12 +93,13 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     }
 
     /// <summary>Pays so many cents: from credits while they last, else metered within the cap of a month.</summary>
-    private static async Task<(long Credits, long Metered)> PayAsync(Guid organization, Accrual accrual, long cents, DateOnly capMonth, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    private static async Task<(long Credits, long Metered)> PayAsync(Guid organization, Accrual accrual, long cents, DateOnly? capMonth, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         var (name, memo) = (Name(accrual), $"{accrual.Meter}, {accrual.OriginMonth.ToString("MMMM yyyy", CultureInfo.InvariantCulture)}");
         var credits = (await Book.SpendAsync(organization, Money.Usd(cents), new Cause("settle", $"{name}:credits", Actor.System, now, name, memo), usedAt, transaction, cancel)).Minor;
         if (credits == cents) return (credits, 0);
-        var metered = await Spending.TakeAsync(organization, capMonth, cents - credits, transaction, cancel);
+        if (capMonth is not { } month) return (credits, 0);
+        var metered = await Spending.TakeAsync(organization, month, cents - credits, transaction, cancel);
         if (metered > 0) await Book.OweAsync(organization, Money.Usd(metered), new Cause("settle", $"{name}:metered", Actor.System, now, name, memo), transaction, cancel);
         return (credits, metered);
     }
