@@ -39,7 +39,7 @@ public sealed class KeyJourney(BrowserFixture browser, TestApp app) : ProductTes
 
         await page.GetByRole(AriaRole.Button, new() { Name = "I have saved it" }).ClickAsync();
         await Expect(page).ToHaveURLAsync(Url(person, "/keys"));
-        await Expect(page.GetByText(key[..12] + "…" + key[^4..]).First).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Cell, new() { Name = key[..12] + "…" + key[^4..], Exact = true })).ToBeVisibleAsync();
         await page.GoBackAsync();
         Assert.DoesNotContain(key, await page.ContentAsync());
 
