@@ -93,6 +93,7 @@ public sealed class TakeoverTests(SignInApp app) : IClassFixture<SignInApp>
         await app.SignInAsync(attacker, account);
         var mailed = await app.LinkInMailAsync(email);
         using var victim = app.NewBrowser();
+        await victim.RegisterAsync(NewEmail()); // so that his browser has a name of its own, which is not the attacker's
         Assert.Equal(HttpStatusCode.Gone, (await victim.GetAsync(mailed)).StatusCode); // the victim clicks on what the attacker had mailed
         await victim.RegisterAsync(email);
         var own = await TestApp.EventuallyAsync(() => app.LinkInMailAsync(email), link => link.StartsWith("/verify-email", StringComparison.Ordinal));
