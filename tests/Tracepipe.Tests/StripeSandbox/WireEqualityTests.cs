@@ -164,7 +164,7 @@ public sealed partial class WireEqualityTests(NodeClientTests.Project project)
         public IReadOnlyList<string> Take()
         {
             var ids = new Dictionary<string, string>(StringComparer.Ordinal);
-            var lines = _lines.Select(line => Id().Replace(line, id => ids.TryGetValue(id.Value, out var known) ? known : ids[id.Value] = $"{id.Groups[1].Value}_{ids.Count}")).ToList();
+            var lines = _lines.Select(line => Id().Replace(line, id => ids.TryGetValue(id.Value, out var known) ? known : ids[id.Value] = $"{id.Groups["kind"].Value}_{ids.Count}")).ToList();
             _lines.Clear();
             return lines;
         }
@@ -189,7 +189,7 @@ public sealed partial class WireEqualityTests(NodeClientTests.Project project)
             await http.Response.WriteAsync(await answer.Content.ReadAsStringAsync());
         }
 
-        [GeneratedRegex(@"\b(cus|pm|seti|pi|ch|cs_test|prod|price|sub|si|sub_sched|in|il|re|cn|mtr_test|clock|bpc|promo|di)_[A-Za-z0-9]{8,}\b|(?<=\[coupon\]=)(\w{8})\b", RegexOptions.None, 1000)]
+        [GeneratedRegex(@"\b(?<kind>cus|pm|seti|pi|ch|cs_test|prod|price|sub|si|sub_sched|in|il|re|cn|mtr_test|clock|bpc|promo|di)_[A-Za-z0-9]{8,}\b|(?<=\[coupon\]=)(\w{8})\b", RegexOptions.ExplicitCapture, 1000)]
         private static partial Regex Id();
     }
 }

@@ -1,5 +1,4 @@
 using Tracepipe.Storefront.Catalog;
-using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Billing.Pages;
