@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
@@ -11,7 +12,7 @@ internal sealed class Frame(Database database, Standings standings, TimeProvider
 {
     public async ValueTask<ShellView?> ReadAsync(HttpContext context, CancellationToken cancel)
     {
-        if (!Guid.TryParse(context.User.FindFirstValue(ClaimTypes.NameIdentifier), out var person)) return null;
+        if (context.User.FindPersonId() is not { } person) return null;
         Answer<IReadOnlyList<(Membership Member, Standing Standing)>>? found = null;
         Answer<bool>? isOperator = null;
         await database.ReadAsPersonAsync(person, q =>

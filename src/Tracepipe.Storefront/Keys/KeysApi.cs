@@ -12,7 +12,7 @@ internal static class KeysApi
     public static void MapKeysApi(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/users/me", ShowMe).RequireAuthorization(Policies.SignedIn).WithMetadata(new ServesFromKey())
-            .WithTags("Keys").WithName("getMe").WithSummary("Whose key this is").WithMetadata(new ProducesResponseTypeMetadata(200, typeof(Me), ["application/json"]));
+            .WithTags("Keys").WithName("getMe").WithSummary("Whose key this is").WithMetadata(new ProducesResponseTypeMetadata(200, typeof(Me), ["application/json"]), ((Delegate)ShowMe).Method); // the method: a bare request delegate is not described otherwise
 
         var keys = routes.MapGroup("/v1/api-keys").WithTags("Keys");
         keys.MapPost("", CreateAsync).RequireAuthorization(Permissions.KeysWrite).CountsAs(RequestKind.KeyChange).TakesIdempotencyKey().WithName("createKey");

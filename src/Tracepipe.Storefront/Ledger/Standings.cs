@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
@@ -27,26 +28,23 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceP
 {
     /// <summary>Takes the organization's lock, for the rest of the transaction, and reads its standing.</summary>
     public async Task<Standing> LockAsync(Guid organization, Transaction transaction, CancellationToken cancel) =>
-        await transaction.FirstAsync($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization} for update", Standing.Read, cancel)
+        await transaction.FirstAsync(Select(" from standings s where s.organization_id = {0} for update", organization), Standing.Read, cancel)
         ?? throw new InvalidOperationException($"Organization {organization} has no standing.");
 
     /// <summary>The same for an id that somebody sent: null when there is no such organization (any more).</summary>
-    public Task<Standing?> TryLockAsync(Guid organization, Transaction transaction, CancellationToken cancel) => transaction.FirstAsync($"""
-        select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended
-        from standings s join organizations o on o.id = s.organization_id and o.deleted_at is null where s.organization_id = {organization} for update of s
-        """, Standing.Read, cancel);
+    public Task<Standing?> TryLockAsync(Guid organization, Transaction transaction, CancellationToken cancel) => transaction.FirstAsync(
+        Select(" from standings s join organizations o on o.id = s.organization_id and o.deleted_at is null where s.organization_id = {0} for update of s", organization), Standing.Read, cancel);
 
     /// <summary>Asks for the standing among other questions of a page.</summary>
     public static Answer<Standing?> Ask(Questions q, Guid organization) =>
-        q.First($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended from standings s where s.organization_id = {organization}", Standing.Read);
+        q.First(Select(" from standings s where s.organization_id = {0}", organization), Standing.Read);
 
     /// <summary>Asks for all organizations of a person with their standings: the personal one first, then by name.</summary>
-    public static Answer<IReadOnlyList<(Membership Member, Standing Standing)>> AskOf(Questions q, Guid person) => q.List($"""
-        select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended,
-          o.slug, o.name, o.is_personal, m.role
+    public static Answer<IReadOnlyList<(Membership Member, Standing Standing)>> AskOf(Questions q, Guid person) => q.List(Select("""
+        , o.slug, o.name, o.is_personal, m.role
         from members m join organizations o on o.id = m.organization_id join standings s on s.organization_id = o.id
-        where m.person_id = {person} and o.deleted_at is null order by o.is_personal desc, o.name, o.id
-        """, r => (new Membership(r.GetGuid(0), r.GetString(11), r.GetString(12), r.GetBoolean(13), Permissions.RoleOf(r.GetString(14)), person), Standing.Read(r)));
+        where m.person_id = {0} and o.deleted_at is null order by o.is_personal desc, o.name, o.id
+        """, person), r => (new Membership(r.GetGuid(0), r.GetString(11), r.GetString(12), r.GetBoolean(13), Permissions.RoleOf(r.GetString(14)), person), Standing.Read(r)));
 
     /// <summary>What the standing allows at a moment: the live plan in the version that was bought, else the free tier in the version in force.</summary>
     public async ValueTask<Allowance> AllowanceAsync(Standing standing, DateTimeOffset now, CancellationToken cancel)
@@ -91,4 +89,7 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceP
         await LockAsync(organization, transaction, cancel);
         await transaction.ExecuteAsync($"update standings set is_suspended = {isSuspended}, changed_at = {clock.GetUtcNow()} where organization_id = {organization}", cancel);
     }
+
+    /// <summary>The columns that <see cref="Standing.Read"/> reads, first; the rest of the statement follows, its hole for the id.</summary>
+    private static FormattableString Select(string rest, Guid id) => FormattableStringFactory.Create($"select s.organization_id, s.plan, s.plan_source, s.catalog_version, s.plan_state, s.period_anchor, s.period_start, s.period_end, s.ends_at, s.grace_until, s.is_suspended{rest}", id);
 }

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
+using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Organizations;
@@ -61,22 +62,22 @@ internal sealed class PermissionHandler(Memberships memberships, Database databa
         var caller = http.RequestServices.GetRequiredService<Caller>();
         var reason = string.Equals(identity.AuthenticationType, KeyClaims.Scheme, StringComparison.Ordinal)
             ? await KeyAsync(http, identity, caller)
-            : await PersonAsync(http, identity, caller);
+            : await PersonAsync(http, context.User, caller);
         if (reason is not null) { context.Fail(reason); return; }
         if (caller.May(requirement.Permission)) context.Succeed(requirement);
         else context.Fail(new AuthorizationFailureReason(this, requirement.Permission));
     }
 
-    private async Task<AuthorizationFailureReason?> PersonAsync(HttpContext http, ClaimsIdentity identity, Caller caller)
+    private async Task<AuthorizationFailureReason?> PersonAsync(HttpContext http, ClaimsPrincipal user, Caller caller)
     {
-        var person = Guid.Parse(identity.FindFirst(ClaimTypes.NameIdentifier)!.Value);
+        var person = user.PersonId();
         var cancel = http.RequestAborted;
         Membership? found = null;
         if (http.GetRouteValue("org") is string slug) found = await memberships.FindAsync(slug, person, cancel);
         else if (http.GetRouteValue("organization_id") is string text && Guid.TryParse(text, out var id)) found = await memberships.FindAsync(id, person, cancel);
-        if (string.Equals(identity.AuthenticationType, BearerClaims.Scheme, StringComparison.Ordinal))
+        if (string.Equals(user.Identity!.AuthenticationType, BearerClaims.Scheme, StringComparison.Ordinal))
         {
-            var chosen = Guid.Parse(identity.FindFirst(BearerClaims.Organization)!.Value);
+            var chosen = Guid.Parse(user.FindFirst(BearerClaims.Organization)!.Value);
             if (!http.Request.RouteValues.ContainsKey("organization_id")) found = await memberships.FindAsync(chosen, person, cancel);
             else if (found?.OrganizationId != chosen) found = null;
         }
@@ -120,7 +121,7 @@ internal sealed class OperatorHandler(Database database, IHttpContextAccessor ac
 {
     protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, OperatorRequirement requirement)
     {
-        if (!Guid.TryParse(context.User.FindFirstValue(ClaimTypes.NameIdentifier), out var person)) return;
+        if (context.User.FindPersonId() is not { } person) return;
         Answer<bool>? found = null;
         await database.ReadAsPersonAsync(person, q => found = q.First($"select true from operators where person_id = {person}", r => r.GetBoolean(0)), accessor.HttpContext!.RequestAborted);
         if (found!.Value) context.Succeed(requirement);

@@ -1,4 +1,4 @@
-using System.Security.Claims;
+using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Organizations;
@@ -39,7 +39,7 @@ internal static class LastOrganization
 
     private static async Task<IResult> LeadAsync(HttpContext context, Memberships memberships, CancellationToken cancel)
     {
-        var person = Guid.Parse(context.User.FindFirstValue(ClaimTypes.NameIdentifier)!);
+        var person = context.User.PersonId();
         var all = await memberships.OfAsync(person, cancel);
         if (all.Count == 0) return Problem.NotFound("An organization of yours").ToResult();
         var wish = Wish(context);

@@ -22,6 +22,10 @@ internal sealed record ApiError(int Status, string Code, string Brief, string Br
             "The work is refused before it starts, because nothing is left to pay for it. details.reason is quota_exhausted, spend_cap_reached, account_suspended or no_payment_method.",
             Body("payment_required", "100 of 100 workflows are used until Dec 1. Upgrade, buy credits, or raise your spend cap.", "\"reason\": \"quota_exhausted\""),
             "By reason: upgrade or buy credits; raise the spend cap; pay the open invoice; add a card. Work goes on at once."),
+        new(402, "card_declined", "The bank refused the card", "Use another card, or ask the bank",
+            "Stripe or the bank refused the card; the sentence is theirs. details.reason is Stripe's code, details.decline_code the bank's reason where it gives one. Nothing was saved or charged.",
+            Problem(402, "card_declined", "Payment Required", "Your card was declined.", "\"reason\": \"card_declined\", \"decline_code\": \"generic_decline\""),
+            "Use another card, or ask the bank that issued it. Trying the same card again at once rarely helps."),
         new(403, "forbidden", "The key lacks a permission or suite", "See details.missing",
             "The key is good, but it may not do this. details.missing names the permission or suite.",
             Body("forbidden", "This needs the permission keys:write. Ask an owner or admin of the organization.", "\"missing\": \"keys:write\""),
@@ -58,6 +62,14 @@ internal sealed record ApiError(int Status, string Code, string Brief, string Br
             "A fault of ours. details.request_id finds it in our logs.",
             Body("internal_error", "Something failed on our side. Tell us the request id and we find it.", "\"request_id\": \"488683ed1b2820d77b22c2ccf17b2a13\""),
             "Repeat the call with the same Idempotency-Key: it has its effect once. If the error stays, tell us the request id."),
+        new(502, "stripe_unavailable", "Stripe does not answer", "Wait, look, then repeat",
+            "Stripe could not be reached, or its answer was lost. The sentence says which: nothing was changed, or we are finding out what became of it.",
+            Problem(502, "stripe_unavailable", "Bad Gateway", "Stripe cannot be reached right now. Nothing was changed. Try again in a minute."),
+            "Wait as many seconds as Retry-After says, look at the list again, then repeat the call. What was in doubt is never done twice."),
+        new(503, "billing_not_configured", "Payments are switched off", "Ask the operator",
+            "The operator of this installation runs it without payments. Everything else works.",
+            Problem(503, "billing_not_configured", "Service Unavailable", "Payments are switched off on this installation. Ask its operator."),
+            "Ask the operator. GET /api/billing/config says is_configured before you try."),
         new(503, "unavailable", "Our database cannot answer", "Wait as long as Retry-After says",
             "The service cannot reach its database. Nothing was changed.",
             Body("unavailable", "The service cannot reach its database right now. Nothing was changed. Try again in a few seconds."),
@@ -65,7 +77,21 @@ internal sealed record ApiError(int Status, string Code, string Brief, string Br
     ];
 
     /// <summary>Those that a first program meets.</summary>
-    public static IReadOnlyList<ApiError> Frequent { get; } = [.. All.Where(e => e.Status is 401 or 402 or 403 or 429)];
+    public static IReadOnlyList<ApiError> Frequent { get; } = [.. All.Where(e => e.Code is "unauthorized" or "payment_required" or "forbidden" or "rate_limited")];
+
+    /// <summary>An answer of <c>/api</c>, where billing's own codes occur.</summary>
+    private static string Problem(int status, string code, string title, string detail, string? facts = null) => $$"""
+        {
+          "type": "/docs/errors#{{code}}",
+          "title": "{{title}}",
+          "status": {{status}},
+          "detail": "{{detail}}",
+          "code": "{{code}}"
+        """ + (facts is null ? "\n}" : $$"""
+        ,
+          "details": { {{facts}} }
+        }
+        """);
 
     private static string Body(string code, string message, string? detail = null) => detail is null
         ? $$"""

@@ -30,6 +30,14 @@ internal sealed partial class MailSender(Database database, Outbox outbox, IOpti
 {
     private const int MostTries = 8;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>Longer than a mail server may take.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(2);
+
+    /// <param name="Tries">This one included; whoever took the mail up later has a higher number.</param>
+    private sealed record Due(long Id, Mail Mail, int Tries);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
@@ -46,49 +54,65 @@ internal sealed partial class MailSender(Database database, Outbox outbox, IOpti
         }
     }
 
-    /// <summary>Takes one due mail under a row lock, sends it and settles it in the same transaction.</summary>
+    /// <summary>Takes one due mail, sends it and settles it. No transaction waits for the mail server: until it has answered, the mail belongs to the one who counted the try.</summary>
     /// <returns>How many were settled: 0 or 1.</returns>
     public async Task<int> SendDueAsync(CancellationToken cancel)
     {
-        await using var transaction = await database.BeginWorkAsync(cancel);
+        if (await TakeAsync(cancel) is not { } due) return 0;
         var now = clock.GetUtcNow();
-        var due = await transaction.FirstAsync(
-            $"select id, recipient, subject, body, tries from mails where state = 'queued' and due_at <= {now} order by due_at limit 1 for update skip locked",
-            r => new { Id = r.GetInt64(0), Mail = new Mail(r.GetString(1), r.GetString(2), r.GetString(3)), Tries = r.GetInt32(4) }, cancel);
-        if (due is null) return 0;
-
         if (string.IsNullOrWhiteSpace(smtp.Value.Host))
         {
-            await transaction.ExecuteAsync($"update mails set state = 'tray', settled_at = {now} where id = {due.Id}", cancel);
-            await transaction.CommitAsync(cancel);
+            await SettleAsync($"update mails set state = 'tray', settled_at = {now} where id = {due.Id} and state = 'queued' and tries = {due.Tries}");
             ToTray(log, due.Id);
             return 1;
         }
         try
         {
             await SendAsync(due.Mail, cancel);
-            await transaction.ExecuteAsync($"update mails set state = 'sent', body = '', tries = tries + 1, settled_at = {now} where id = {due.Id}", cancel);
+            await SettleAsync($"update mails set state = 'sent', body = '', settled_at = {now} where id = {due.Id} and state = 'queued' and tries = {due.Tries}");
             Sent(log, due.Id);
         }
         catch (Exception failure) when (failure is SmtpException or IOException or FormatException)
         {
-            var tries = due.Tries + 1;
-            var state = tries >= MostTries ? "failed" : "queued";
-            var next = now + TimeSpan.FromSeconds(15 * Math.Pow(4, tries));
-            await transaction.ExecuteAsync($"update mails set state = {state}, tries = {tries}, due_at = {next}, failure = {failure.Message} where id = {due.Id}", cancel);
-            NotSent(log, due.Id, tries, failure.Message);
+            var state = due.Tries >= MostTries ? "failed" : "queued";
+            var next = now + TimeSpan.FromSeconds(15 * Math.Pow(4, due.Tries));
+            await SettleAsync($"update mails set state = {state}, due_at = {next}, failure = {failure.Message} where id = {due.Id} and state = 'queued' and tries = {due.Tries}");
+            NotSent(log, due.Id, due.Tries, failure.Message);
         }
-        await transaction.CommitAsync(cancel);
         return 1;
     }
+
+    private async Task<Due?> TakeAsync(CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        Answer<Due?>? due = null;
+        await database.WorkReadAsync(q => due = q.First($"""
+            update mails m set tries = m.tries + 1, due_at = {now + Lease}
+            from (select id from mails where state = 'queued' and due_at <= {now} order by due_at limit 1 for update skip locked) d
+            where m.id = d.id returning m.id, m.recipient, m.subject, m.body, m.tries
+            """, r => new Due(r.GetInt64(0), new Mail(r.GetString(1), r.GetString(2), r.GetString(3)), r.GetInt32(4))), cancel);
+        return due!.Value;
+    }
+
+    // What the mail server has taken is written down also while the process ends.
+    private Task SettleAsync(FormattableString sql) => database.WorkReadAsync(q => q.Execute(sql), CancellationToken.None);
 
     private async Task SendAsync(Mail mail, CancellationToken cancel)
     {
         var options = smtp.Value;
-        using var client = new SmtpClient(options.Host, options.Port) { EnableSsl = options.Tls, Timeout = 20_000 };
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(Patience); // SmtpClient's own timeout counts for synchronous sending only
+        using var client = new SmtpClient(options.Host, options.Port) { EnableSsl = options.Tls };
         if (options.User is not null) client.Credentials = new NetworkCredential(options.User, options.Password);
         using var message = new MailMessage(new MailAddress(options.From), new MailAddress(mail.To)) { Subject = mail.Subject, Body = mail.Body, IsBodyHtml = false };
-        await client.SendMailAsync(message, cancel);
+        try
+        {
+            await client.SendMailAsync(message, patience.Token);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new SmtpException($"{options.Host} did not answer within {Patience.TotalSeconds:0} s.");
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Mail {Id} to the tray")]
