@@ -17,7 +17,7 @@ internal static class EventsApi
     public static void MapEvents(this IEndpointRouteBuilder routes) => routes.MapPost("/v1/events", IngestAsync)
         .RequireAuthorization(Policies.Service).WithTags("Events").WithName("reportUsage")
         .WithSummary("Report usage").WithDescription("CloudEvents 1.0, one or a list of up to 10,000, plain or gzip. Answered when everything that was accepted is on disk. Sending the same again is safe: an event is counted once, for ever.")
-        .WithMetadata(new RequestSizeLimitAttribute(LargestBody), new AcceptsMetadata(Media, typeof(CloudEventShape[])), new ProducesResponseTypeMetadata(202, typeof(IngestAnswer), ["application/json"]));
+        .WithMetadata(new RequestSizeLimitAttribute(LargestBody), new AcceptsMetadata(Media, typeof(CloudEventShape[])), new ProducesResponseTypeMetadata(202, typeof(IngestAnswer), ["application/json"]), ((Delegate)IngestAsync).Method); // the method: a bare request delegate is not described otherwise
 
     private static async Task IngestAsync(HttpContext context)
     {

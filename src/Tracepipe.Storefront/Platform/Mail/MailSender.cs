@@ -109,9 +109,9 @@ internal sealed partial class MailSender(Database database, Outbox outbox, IOpti
         {
             await client.SendMailAsync(message, patience.Token);
         }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
         {
-            throw new SmtpException($"{options.Host} did not answer within {Patience.TotalSeconds:0} s.");
+            throw new SmtpException($"{options.Host} did not answer within {Patience.TotalSeconds:0} s.", late);
         }
     }
 
