@@ -28,7 +28,7 @@ await check('usage is counted once per identifier, and seen soon', 'sandbox-only
 });
 
 await check('what is too old, too early or not whole is refused', 'sandbox-only', async () => {
-  for (const wrong of [report('c', 1, now - 36 * 86_400), report('d', 1, now + 900), report('e', '1.5')]) assert.equal((await refusal(wrong)).statusCode, 400);
+  for (const wrong of [() => report('c', 1, now - 36 * 86_400), () => report('d', 1, now + 900), () => report('e', '1.5')]) assert.equal((await refusal(wrong())).statusCode, 400);
 });
 
 await check('summaries group by hour, newest first, with aligned bounds', 'sandbox-only', async () => {

@@ -23,6 +23,9 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
     private readonly ConcurrentDictionary<KeyHash, VerifiedKey> known = new();
     private readonly ConcurrentDictionary<Guid, KeyHash> byId = new();
     private readonly ConcurrentDictionary<KeyHash, long> absent = new();
+
+    /// <summary>Taken to enter a key and to forget one, never to find one: what was read before a revocation cannot be entered after it.</summary>
+    private readonly Lock gate = new();
     private long generation;
     private long heardAt = long.MinValue;
 
@@ -50,8 +53,11 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
 
     public void ForgetKey(Guid id)
     {
-        Interlocked.Increment(ref generation); // before the removal: an answer on its way is then asked again
-        if (byId.TryRemove(id, out var hash)) known.TryRemove(hash, out _);
+        lock (gate)
+        {
+            generation++; // an answer on its way is asked again
+            if (byId.TryRemove(id, out var hash)) known.TryRemove(hash, out _);
+        }
     }
 
     public void ForgetOrganization(Guid organization) => ForgetWhere(k => k.OrganizationId == organization);
@@ -71,12 +77,15 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
 
     private void ForgetWhere(Func<VerifiedKey, bool> matches)
     {
-        Interlocked.Increment(ref generation);
-        foreach (var (hash, key) in known)
+        lock (gate)
         {
-            if (!matches(key)) continue;
-            byId.TryRemove(key.Id, out _);
-            known.TryRemove(hash, out _);
+            generation++;
+            foreach (var (hash, key) in known)
+            {
+                if (!matches(key)) continue;
+                byId.TryRemove(key.Id, out _);
+                known.TryRemove(hash, out _);
+            }
         }
     }
 
@@ -91,12 +100,16 @@ internal sealed class KeyCache(Database database, KeyUseLog uses, RequestLimiter
                 if (absent.Count < MostAbsences) absent[hash] = clock.GetTimestamp();
                 return null;
             }
-            known[hash] = key;
-            byId[key.Id] = hash;
-            if (Volatile.Read(ref generation) == before) return key;
-            // Something was revoked between the question and now; it may have been this one.
-            byId.TryRemove(key.Id, out _);
-            known.TryRemove(hash, out _);
+            lock (gate)
+            {
+                if (generation == before)
+                {
+                    known[hash] = key;
+                    byId[key.Id] = hash;
+                    return key;
+                }
+            }
+            // Something was revoked between the question and now; it may have been this one: ask again, and let nobody see it until then.
         }
     }
 
