@@ -9,6 +9,7 @@ let wanted = new Set<string>();
 let timer: number | undefined;
 let fetching = false;
 let poll: number | undefined;
+let leaving = new AbortController();
 
 function regions(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("[data-live]")];
@@ -42,6 +43,8 @@ function wait(): void {
 
 function close(): void {
   clearTimeout(poll);
+  leaving.abort(); // a page that is left asks for nothing more
+  leaving = new AbortController();
   stream?.close();
   stream = null;
 }
@@ -78,7 +81,7 @@ async function refresh(): Promise<void> {
   const here = location.href;
   try {
     // The header says that it is a part: what is said once to the person is not said to nobody.
-    const response = await fetch(here, { headers: { Accept: "text/html", "Turbo-Frame": first.id }, credentials: "same-origin", redirect: "error" });
+    const response = await fetch(here, { headers: { Accept: "text/html", "Turbo-Frame": first.id }, credentials: "same-origin", redirect: "error", signal: leaving.signal });
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (location.href !== here) return; // left meanwhile
