@@ -195,6 +195,7 @@ public sealed class PaymentMethodsTests(BrowserFixture browser, TestApp app) : P
         await Expect(walk.Toast).ToContainTextAsync("Card saved.");
         await LookAsync("saved");
         await walk.AddAsync("5555 5555 5555 4444");
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Remove Mastercard ending in 4444" })).ToBeVisibleAsync(); // the page that the first toast still covers is gone
         await page.GetByRole(AriaRole.Button, new() { Name = "Remove Visa ending in 3155" }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Remove Visa ending in 3155?" })).ToBeVisibleAsync();
         await LookAsync("remove");

@@ -85,11 +85,16 @@ async function refresh(): Promise<void> {
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (location.href !== here) return; // left meanwhile
+    if (document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
+      topics.forEach((topic) => changed(topic)); // a question was opened meanwhile: when it is closed
+      return;
+    }
     for (const part of parts) {
       const now = fresh.getElementById(part.id);
       if (now !== null) renderStreamMessage(`<turbo-stream action="replace" method="morph" target="${part.id}"><template>${now.outerHTML}</template></turbo-stream>`);
     }
-  } catch {
+  } catch (failure) {
+    if (failure instanceof DOMException && failure.name === "AbortError") return;
     wanted.add(everything); // offline for a moment
     timer = window.setTimeout(() => void refresh(), 3000);
   } finally {
