@@ -13,6 +13,7 @@ interface FrameElement extends HTMLElement {
 
 interface DocumentEventMap {
   "turbo:load": CustomEvent;
+  "turbo:visit": CustomEvent;
   "turbo:render": CustomEvent;
   "turbo:frame-load": CustomEvent;
   "turbo:before-cache": CustomEvent;

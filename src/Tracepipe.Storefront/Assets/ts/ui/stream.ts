@@ -8,6 +8,7 @@ let from = "";
 let wanted = new Set<string>();
 let timer: number | undefined;
 let fetching = false;
+let visiting = false;
 let poll: number | undefined;
 let leaving = new AbortController();
 
@@ -16,6 +17,7 @@ function regions(): HTMLElement[] {
 }
 
 function follow(): void {
+  visiting = false;
   listen();
   wait();
 }
@@ -64,8 +66,8 @@ function concerns(region: HTMLElement, topics: Set<string>): boolean {
 }
 
 async function refresh(): Promise<void> {
-  // Nothing moves under a question that stands open or a form on its way; it is done when they are.
-  if (fetching || document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
+  // Nothing moves under a question that stands open, a form on its way or a page that comes; it is done when they are.
+  if (fetching || visiting || document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
     clearTimeout(timer);
     timer = window.setTimeout(() => void refresh(), 500);
     return;
@@ -81,8 +83,8 @@ async function refresh(): Promise<void> {
   const here = location.href;
   try {
     // The header says that it is a part: what is said once to the person is not said to nobody.
-    const response = await fetch(here, { headers: { Accept: "text/html", "Turbo-Frame": first.id }, credentials: "same-origin", redirect: "error", signal: leaving.signal });
-    if (!response.ok) return;
+    const response = await fetch(here, { headers: { Accept: "text/html", "Turbo-Frame": first.id }, credentials: "same-origin", redirect: "manual", signal: leaving.signal });
+    if (!response.ok) return; // a redirect neither: this page is not to be had any more, by a log-out for one
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (location.href !== here) return; // left meanwhile
     if (document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
@@ -108,6 +110,11 @@ document.addEventListener("visibilitychange", () => {
   const was = from;
   follow();
   if (was !== "" && path(was) === path(from)) changed(everything); // what happened behind the curtain
+});
+document.addEventListener("turbo:visit", () => {
+  visiting = true; // the address is the next page's already
+  leaving.abort();
+  leaving = new AbortController();
 });
 document.addEventListener("turbo:load", follow);
 document.addEventListener("turbo:before-cache", close);
