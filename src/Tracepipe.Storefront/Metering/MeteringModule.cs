@@ -16,6 +16,8 @@ internal static class MeteringModule
         builder.Services.AddSingleton<EventWriter>().AddHostedService(s => s.GetRequiredService<EventWriter>());
         builder.Services.AddSingleton<EventRules>();
         builder.Services.AddSingleton<Affordability>();
+        builder.Services.AddSingleton<StorageUse>();
+        builder.Services.AddSingleton<StorageSettler>().AddHostedService(s => s.GetRequiredService<StorageSettler>());
         builder.Services.AddSingleton<UsageSettler>().AddHostedService(s => s.GetRequiredService<UsageSettler>());
         builder.Services.AddHostedService<HoldSweeper>();
         return builder;

@@ -23,4 +23,10 @@ internal static class Refusals
 
     public static Problem QuotaExhausted(Allowance allowance, string meter, long limit, long wanted) => Problem.PaymentRequired("quota_exhausted",
         $"{(wanted > 1 ? $"{wanted} units do not fit: the {allowance.Tier.Name} plan includes {limit} {meter}s" : $"All {limit} {meter}s of the {allowance.Tier.Name} plan are used or held")} until {allowance.Period.End:MMM d, yyyy HH:mm} UTC. Upgrade the plan, buy credits, let a card pay, or wait.");
+
+    public static Problem StorageExhausted(Allowance allowance, string stored, string wanted) => Problem.PaymentRequired("quota_exhausted",
+        $"The {allowance.Tier.Name} plan includes {allowance.Tier.Limits.StorageGb} GB of storage; {stored} are stored and {wanted} do not fit. Delete sessions, upgrade the plan, buy credits, or let a card pay.");
+
+    public static Problem StorageBeyondCap(Spend spend, Money price) => Problem.PaymentRequired("spend_cap_reached",
+        $"Keeping this until the end of the month would bring what storage still costs to {price} and pass the spend cap of {spend.Cap}: {spend.Metered + spend.Held} of it is used or held. Delete sessions, raise the cap under Billing, or upgrade the plan.");
 }

@@ -4,6 +4,7 @@ using Npgsql;
 using NpgsqlTypes;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Traces.Formats;
@@ -12,8 +13,14 @@ using Tracepipe.Storefront.Traces.Storage;
 namespace Tracepipe.Storefront.Traces;
 
 /// <summary>The sessions of organizations: add, list, find, delete. Pages and API call the same verbs.</summary>
-internal sealed class TraceSessions(Database database, Standings standings, TraceFiles files, Suites suites, TimeProvider clock, IServiceProvider services)
+internal sealed class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, Suites suites, TimeProvider clock)
 {
+    /// <summary>Under which name uploads are counted.</summary>
+    public const string Uploaded = "sessions_uploaded";
+
+    /// <summary>What open pages follow.</summary>
+    public const string Topic = "sessions";
+
     private readonly ConcurrentQueue<(Guid Organization, byte[] Sha256)> freed = new();
 
     /// <summary>Whether this may be uploaded: asked before the first byte is taken, and again before the session is made.</summary>
@@ -22,34 +29,31 @@ internal sealed class TraceSessions(Database database, Standings standings, Trac
     public async Task<Problem?> RefusalOfAsync(Guid organization, TraceWish wish, IReadOnlyList<string>? allowed, long bytes, CancellationToken cancel)
     {
         if (WrongOf(wish, allowed) is { } wrong) return wrong;
-        Answer<Standing?>? standing = null;
-        await database.ReadAsync(organization, person: null, q => standing = Standings.Ask(q, organization), cancel);
-        var wanted = new BytesWanted(organization, standing!.Value!, bytes);
-        if (wanted.Standing.IsSuspended) return Metering.Refusals.Suspended;
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        await services.RaiseAsync(wanted, transaction, cancel);
-        return wanted.Refusal;
+        Answer<Standing?>? standing = null;
+        await transaction.ReadAsync(q => standing = Standings.Ask(q, organization), cancel);
+        return await storage.RefusalAsync(standing!.Value!, bytes, transaction, cancel);
     }
 
-    /// <summary>Makes a session of a trace that has arrived. The file has its name before the session exists; without commit it is an orphan, which the sweep erases.</summary>
-    public async Task<(TraceSession? Session, Problem? Refused)> AddAsync(Caller caller, TraceWish wish, Received trace, CancellationToken cancel)
+    /// <summary>
+    /// Makes a session of a trace that has arrived. The file has its name before the session exists; without commit it is an orphan, which the sweep erases. What has arrived stays where it
+    /// is until the commit, so that who comes back after a crash finds it.
+    /// </summary>
+    /// <param name="upload">The upload in pieces that it was; it learns its session in the same transaction.</param>
+    public async Task<(TraceSession? Session, Problem? Refused)> AddAsync(Caller caller, TraceWish wish, Received trace, Guid? upload, CancellationToken cancel)
     {
         var (organization, now) = (caller.OrganizationId, clock.GetUtcNow());
         await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
         await LockFileAsync(transaction, organization, trace.Sha256, cancel);
         var first = await transaction.FirstAsync($"""
-            select s.id from trace_sessions s where s.organization_id = {organization} and s.sha256 = {trace.Sha256} and s.duplicate_of is null
-            union all select s.id from trace_sessions s where s.organization_id = {organization} and s.sha256 = {trace.Sha256} limit 1
+            select s.id from trace_sessions s where s.organization_id = {organization} and s.sha256 = {trace.Sha256} order by s.duplicate_of is not null, s.created_at limit 1
             """, r => (Guid?)r.GetGuid(0), cancel);
+        var standing = await standings.LockAsync(organization, transaction, cancel);
+        if (await storage.RefusalAsync(standing, first is null ? trace.Bytes : 0, transaction, cancel) is { } refusal) return (null, refusal);
         if (first is null)
         {
-            var standing = await standings.LockAsync(organization, transaction, cancel);
-            if (standing.IsSuspended) return (null, Metering.Refusals.Suspended);
-            var wanted = new BytesWanted(organization, standing, trace.Bytes);
-            await services.RaiseAsync(wanted, transaction, cancel);
-            if (wanted.Refusal is { } refusal) return (null, refusal);
-            await transaction.ExecuteAsync($"insert into trace_files (organization_id, sha256, bytes, stored_at) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}) on conflict do nothing", cancel);
-            await services.RaiseAsync(new BytesStored(organization, trace.Bytes, now), transaction, cancel);
+            var charged = await storage.ChangeAsync(organization, trace.Bytes, now, transaction, cancel);
+            await transaction.ExecuteAsync($"insert into trace_files (organization_id, sha256, bytes, stored_at, charged_before) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}, {charged})", cancel);
         }
         files.Keep(trace.Id, organization, trace.Sha256);
         var days = await transaction.FirstAsync($"select keep_days from trace_retention where organization_id = {organization}", r => (int?)r.GetInt32(0), cancel);
@@ -61,8 +65,13 @@ internal sealed class TraceSessions(Database database, Standings standings, Trac
             insert into trace_sessions (organization_id, id, suite_id, description, file_name, sha256, bytes, duplicate_of, summary, key_id, created_by, created_at, keep_until)
             values ({organization}, {id}, {wish.SuiteId}, {description}, {name}, {trace.Sha256}, {trace.Bytes}, {first}::uuid, {summary}, {caller.KeyId}::uuid, {caller.PersonId}::uuid, {now}, {keepUntil}::timestamptz)
             """, cancel);
-        await services.RaiseAsync(new SessionUploaded(organization, id, wish.SuiteId, caller.KeyId, now), transaction, cancel);
+        // Ended, or finished by another request, while this one read it: then nothing of this is committed.
+        if (upload is { } pieces && await transaction.ExecuteAsync($"update trace_uploads set session_id = {id} where organization_id = {organization} and id = {pieces} and session_id is null", cancel) == 0)
+            return (null, Problem.Conflict("This upload has ended meanwhile. Ask for its offset."));
+        await UsageRecords.CountAsync(organization, Uploaded, caller.KeyId, wish.SuiteId, now, transaction, cancel);
+        await Live.ChangedAsync(transaction, organization, Topic, cancel);
         await transaction.CommitAsync(cancel);
+        files.DropIncoming(trace.Id);
         return (new TraceSession(id, wish.SuiteId, description, name, trace.Sha256, trace.Bytes, first, now, keepUntil, HeadOf(trace.Summary)), null);
     }
 
@@ -210,37 +219,16 @@ internal sealed class TraceSessions(Database database, Standings standings, Trac
 
     private async Task ForgetFilesAsync(Guid organization, IReadOnlyList<byte[]> hashes, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        foreach (var hash in hashes)
+        var gone = await transaction.ListAsync($"""
+            delete from trace_files f where f.organization_id = {organization} and f.sha256 = any ({hashes.ToArray()})
+              and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.sha256, f.bytes
+            """, r => (Sha256: r.GetFieldValue<byte[]>(0), Bytes: r.GetInt64(1)), cancel);
+        if (gone.Count > 0) await storage.ChangeAsync(organization, -gone.Sum(g => g.Bytes), now, transaction, cancel);
+        await Live.ChangedAsync(transaction, organization, Topic, cancel);
+        transaction.AfterCommit(_ =>
         {
-            var bytes = await transaction.FirstAsync($"""
-                delete from trace_files f where f.organization_id = {organization} and f.sha256 = {hash}
-                  and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.bytes
-                """, r => (long?)r.GetInt64(0), cancel);
-            if (bytes is not { } size) continue;
-            await services.RaiseAsync(new BytesStored(organization, -size, now), transaction, cancel);
-            transaction.AfterCommit(_ => { freed.Enqueue((organization, hash)); return Task.CompletedTask; });
-        }
+            foreach (var file in gone) freed.Enqueue((organization, file.Sha256));
+            return Task.CompletedTask;
+        });
     }
 }
-
-/// <summary>Somebody wants to store bytes: a module above or below may <see cref="Refuse"/> it, because nothing would pay for keeping them.</summary>
-internal sealed class BytesWanted(Guid organizationId, Standing standing, long bytes)
-{
-    public Guid OrganizationId { get; } = organizationId;
-
-    public Standing Standing { get; } = standing;
-
-    public long Bytes { get; } = bytes;
-
-    /// <summary>The first reason that was given.</summary>
-    public Problem? Refusal { get; private set; }
-
-    public void Refuse(Problem reason) => Refusal ??= reason;
-}
-
-/// <summary>The bytes that an organization stores have changed, in the running transaction.</summary>
-/// <param name="Change">Negative when something was deleted.</param>
-internal sealed record BytesStored(Guid OrganizationId, long Change, DateTimeOffset At);
-
-/// <summary>A session was made, in the running transaction.</summary>
-internal sealed record SessionUploaded(Guid OrganizationId, Guid SessionId, string SuiteId, Guid? KeyId, DateTimeOffset At);

@@ -61,7 +61,6 @@ internal static class TracesApi
 
         var id = Guid.CreateVersion7(clock.GetUtcNow());
         Received? trace = null;
-        var isKept = false;
         try
         {
             string? suite = null, description = null, fileName = null;
@@ -94,9 +93,8 @@ internal static class TracesApi
             if (suite is null || trace is null) return Problem.BadRequest($"The field {(suite is null ? "suite_id" : "trace")} is missing.").ToResult();
             var wish = new TraceWish(suite, description, fileName);
             if (sessions.WrongOf(wish, Allowed(context)) is { } wrong) return wrong.ToResult();
-            var (session, no) = await sessions.AddAsync(caller, wish, trace, cancel);
+            var (session, no) = await sessions.AddAsync(caller, wish, trace, upload: null, cancel);
             if (no is not null) return no.ToResult();
-            isKept = true;
             return TypedResults.Created($"/v1/sessions/{session!.Id}", SessionResponse.Of(session));
         }
         catch (InvalidDataException broken)
@@ -113,7 +111,7 @@ internal static class TracesApi
         }
         finally
         {
-            if (trace is not null && !isKept) files.DropIncoming(id);
+            if (trace is not null) files.DropIncoming(id);
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         if (!stripe.IsConfigured) return BillingProblems.NotConfigured;
         var version = catalogs.Current;
         if (version.Prices.TryTier(tierKey) is not { Sold: Sold.Monthly } tier) return NotSold(version.Prices);
-        var (current, workflows, agents, customer) = await ReadAsync(organization, cancel);
+        var (current, workflows, agents, bytes, customer) = await ReadAsync(organization, cancel);
         if (Refusal(current, tier) is { } refusal) return refusal;
         var running = current!;
         var from = (await catalogs.GetAsync(running.CatalogVersion, cancel)).Prices.Tier(running.Tier);
@@ -45,7 +45,7 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
             var now = clock.GetUtcNow();
             var (credit, charge, net, proratedAt) = isNow ? await AskAsync(running, price, customer, cancel) : (0, 0, 0, now);
             var preview = new ChangePreview(Guid.CreateVersion7(), now + PreviewLasts, from, tier, new Money(credit, version.Prices.Currency), new Money(charge, version.Prices.Currency),
-                new Money(net, version.Prices.Currency), isNow, isNow ? now : running.PeriodEnd!.Value, Exceeding(tier, workflows, agents));
+                new Money(net, version.Prices.Currency), isNow, isNow ? now : running.PeriodEnd!.Value, Exceeding(tier, workflows, agents, bytes));
             await using var transaction = await database.BeginAsync(organization, person: null, cancel);
             await transaction.ExecuteAsync($"""
                 insert into plan_previews (organization_id, id, stripe_subscription_id, item_id, from_price, to_price, tier, catalog_version, period_end, effective, prorated_at, credit_cents, charge_cents,
@@ -135,16 +135,17 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         }
     }
 
-    private async Task<(PlanSubscription? Current, decimal Workflows, long Agents, string Customer)> ReadAsync(Guid organization, CancellationToken cancel)
+    private async Task<(PlanSubscription? Current, decimal Workflows, long Agents, long Bytes, string Customer)> ReadAsync(Guid organization, CancellationToken cancel)
     {
         var now = clock.GetUtcNow();
         Answer<IReadOnlyList<PlanSubscription>>? plans = null;
         Answer<Standing?>? standing = null;
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
-        Answer<long>? open = null;
+        Answer<long>? open = null, bytes = null;
         Answer<BillingAccount?>? account = null;
         await database.ReadAsync(organization, person: null, q =>
         {
+            bytes = StorageLevels.AskBytes(q, organization);
             plans = q.List(PlanSubscription.SelectAll(organization), PlanSubscription.Read);
             standing = Standings.Ask(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
@@ -153,7 +154,7 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         }, cancel);
         var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
         var used = quotas!.Value.FirstOrDefault(u => u.Meter is "workflow" && string.Equals(u.Pocket, allowance.Pocket, StringComparison.Ordinal) && u.PeriodStart == allowance.Period.Start);
-        return (plans!.Value.FirstOrDefault(p => p is { IsLive: true, Source: PlanSource.Stripe }), (used?.Used ?? 0) / Plainly, open!.Value, account!.Value!.StripeCustomerId ?? "");
+        return (plans!.Value.FirstOrDefault(p => p is { IsLive: true, Source: PlanSource.Stripe }), (used?.Used ?? 0) / Plainly, open!.Value, bytes!.Value, account!.Value!.StripeCustomerId ?? "");
     }
 
     /// <summary>Stripe's own lines for the change at this moment: what comes back and what is charged.</summary>
@@ -180,11 +181,12 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         return (credit, charge, shown.Total, at);
     }
 
-    private static List<Exceeded> Exceeding(Tier tier, decimal workflows, long agents)
+    private static List<Exceeded> Exceeding(Tier tier, decimal workflows, long agents, long bytes)
     {
         var exceeds = new List<Exceeded>();
         if (tier.Limits.Workflows >= 0 && workflows > tier.Limits.Workflows) exceeds.Add(new Exceeded("workflows", workflows, tier.Limits.Workflows));
         if (tier.Limits.Agents >= 0 && agents > tier.Limits.Agents) exceeds.Add(new Exceeded("agents", agents, tier.Limits.Agents));
+        if (tier.Limits.StorageGb >= 0 && bytes > tier.Limits.StorageGb * 1_000_000_000) exceeds.Add(new Exceeded("storage_gb", bytes / 1_000_000_000m, tier.Limits.StorageGb));
         return exceeds;
     }
 

@@ -24,7 +24,7 @@ internal sealed class Subscriptions(Database database, StripeConnection stripe, 
         Answer<Standing?>? standing = null;
         Answer<BillingAccount?>? account = null;
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
-        Answer<long>? agents = null;
+        Answer<long>? agents = null, bytes = null;
         Answer<Guid?>? unpaid = null;
         Answer<bool>? paying = null;
         await database.ReadAsync(organization, person, q =>
@@ -35,6 +35,7 @@ internal sealed class Subscriptions(Database database, StripeConnection stripe, 
             quotas = Quotas.AskRecent(q, organization, now);
             agents = UsageRecords.AskOpenHolds(q, organization, now);
             unpaid = q.First($"select id from invoices where organization_id = {organization} and kind = 'plan' and status = 'open' and amount_due_cents > amount_paid_cents order by created_at desc limit 1", r => (Guid?)r.GetGuid(0));
+            bytes = StorageLevels.AskBytes(q, organization);
             paying = q.First($"select true from checkouts where organization_id = {organization} and state = 'open' and created_at > {now.AddHours(-1)} limit 1", r => r.GetBoolean(0));
         }, cancel);
         var stands = standing!.Value ?? throw new InvalidOperationException($"Organization {organization} has no standing.");
@@ -56,7 +57,7 @@ internal sealed class Subscriptions(Database database, StripeConnection stripe, 
             Meter(allowance.Pocket, "workflow", allowance.Period.Start, allowance.Tier.Limits.Workflows),
             new MeterView(agents!.Value, 0, allowance.Tier.Limits.Agents),
             allowance.Tier.Limits.StorageGb,
-            StorageUsedGb: 0m,
+            StorageUsedGb: bytes!.Value / 1_000_000_000m,
             Math.Max(0, Meter("free", "workflow", month.Start, free).Remaining),
             month.End,
             paying!.Value,

@@ -25,11 +25,15 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
             r => new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), cancel);
         var (level, shares) = stored.Until(now);
         foreach (var share in shares) await AddAsync(organization, share, transaction, cancel);
-        await transaction.ExecuteAsync($"update storage_levels set current_bytes = current_bytes + {delta}, included_bytes = {included}, as_of = {level.AsOf} where organization_id = {organization}", cancel);
+        await transaction.ExecuteAsync($"update storage_levels set current_bytes = current_bytes + {delta}, included_bytes = {included}, as_of = {level.AsOf}, charged_microseconds = charged_microseconds + {stored.ChargedUntil(now)} where organization_id = {organization}", cancel);
     }
 
     /// <summary>Asks for what is stored now, in bytes.</summary>
     public static Answer<long> AskBytes(Questions q, Guid organization) => q.First($"select current_bytes from storage_levels where organization_id = {organization}", r => r.GetInt64(0));
+
+    /// <summary>Asks for the level and how much of it has been charged; null: nothing was ever stored.</summary>
+    public static Answer<StoredNow?> AskNow(Questions q, Guid organization) => q.First($"select current_bytes, included_bytes, as_of, charged_microseconds from storage_levels where organization_id = {organization}",
+        r => new StoredNow(new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), r.GetDecimal(3)));
 
     /// <summary>Asks whether what is stored costs something.</summary>
     public static Answer<bool> AskAccrues(Questions q, Guid organization) =>
@@ -47,6 +51,14 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
         if (share.Above > 0 && Rating.UnitPrice(catalogs.Current.Prices, Meter) is > 0 and var price)
             await Accruals.SetAsync(organization, share.Month, Meter, price, StorageLevel.GbHours(above), transaction, cancel);
     }
+}
+
+/// <summary>What is stored, and how much of it lay above the included level so far.</summary>
+/// <param name="ChargedMicroseconds">The charged part of the bytes (0 to 1), summed over time until <see cref="StorageLevel.AsOf"/>.</param>
+internal sealed record StoredNow(StorageLevel Level, decimal ChargedMicroseconds)
+{
+    /// <summary>The same until a moment.</summary>
+    public decimal ChargedUntil(DateTimeOffset now) => ChargedMicroseconds + Level.ChargedUntil(now);
 }
 
 /// <summary>A calendar month in UTC as the database stores it: its first day.</summary>

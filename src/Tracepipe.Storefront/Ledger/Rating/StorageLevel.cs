@@ -18,7 +18,8 @@ internal readonly record struct StorageLevel(long Bytes, long IncludedBytes, Dat
     /// <summary>Byte-microseconds of one GB-hour.</summary>
     public const decimal GbHour = 1_000_000_000m * 3_600_000_000m;
 
-    private long Above => IncludedBytes < 0 ? 0 : Math.Max(0, Bytes - IncludedBytes);
+    /// <summary>Bytes that cost something.</summary>
+    public long Above => IncludedBytes < 0 ? 0 : Math.Max(0, Bytes - IncludedBytes);
 
     /// <summary>What has come about since, month by month, and the same level from then on. Time that goes backwards adds nothing.</summary>
     public (StorageLevel Level, IReadOnlyList<StorageShare> Shares) Until(DateTimeOffset moment)
@@ -36,6 +37,9 @@ internal readonly record struct StorageLevel(long Bytes, long IncludedBytes, Dat
         }
         return (this with { AsOf = to }, shares);
     }
+
+    /// <summary>The part of each byte that has been charged since, in microseconds: what lies above is spread evenly over all bytes.</summary>
+    public decimal ChargedUntil(DateTimeOffset moment) => Bytes == 0 || moment <= AsOf ? 0 : decimal.Round((decimal)(moment.UtcTicks / TimeSpan.TicksPerMicrosecond - (AsOf.UtcTicks / TimeSpan.TicksPerMicrosecond)) * Above / Bytes, 12);
 
     /// <summary>GB-hours of byte-microseconds.</summary>
     public static decimal GbHours(decimal byteMicroseconds) => byteMicroseconds / GbHour;

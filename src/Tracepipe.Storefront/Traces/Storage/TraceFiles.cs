@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Tracepipe.Storefront.Traces.Storage;
 
 /// <summary>
-/// Traces on disk: a file per content and organization, named by its SHA-256. A file arrives under <c>incoming</c>, is flushed, and moves to its name in one
+/// Traces on disk: a file per content and organization, named by its SHA-256. A file arrives under <c>incoming</c>, is flushed, and gets its name in one
 /// step, so that under a name there is always a whole file.
 /// </summary>
 internal sealed class TraceFiles(string root)
@@ -17,27 +17,26 @@ internal sealed class TraceFiles(string root)
         return new FileStream(IncomingPath(id), new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, Options = FileOptions.Asynchronous });
     }
 
+    /// <summary>How many bytes have arrived.</summary>
+    public long IncomingBytes(Guid id) => new FileInfo(IncomingPath(id)) is { Exists: true } file ? file.Length : 0;
+
     public FileStream ReadIncoming(Guid id) => Open(IncomingPath(id));
 
     public void DropIncoming(Guid id) => File.Delete(IncomingPath(id));
 
-    /// <summary>Gives what has arrived its name. What has that name already is the same content and stays. The file must have been flushed.</summary>
+    /// <summary>Gives what has arrived its name; it stays under <c>incoming</c> as well until it is dropped there. What has that name already is the same content and stays. The file must have been flushed.</summary>
     public void Keep(Guid incoming, Guid organization, ReadOnlySpan<byte> sha256)
     {
         var path = PathOf(organization, sha256);
         var folder = Path.GetDirectoryName(path)!;
-        if (File.Exists(path))
-        {
-            DropIncoming(incoming);
-            return;
-        }
+        if (File.Exists(path)) return;
         if (!Directory.Exists(folder))
         {
             Directory.CreateDirectory(folder);
             FolderFlush.Flush(Path.GetDirectoryName(folder)!);
             FolderFlush.Flush(Path.GetDirectoryName(Path.GetDirectoryName(folder)!)!);
         }
-        File.Move(IncomingPath(incoming), path, overwrite: true);
+        HardLink.Make(IncomingPath(incoming), path);
         FolderFlush.Flush(folder);
     }
 

@@ -24,6 +24,9 @@ internal sealed record TraceUpload(Guid OrganizationId, Guid Id, long Bytes, lon
 internal sealed class TraceUploads(Database database, TraceFiles files, Intake intake, TraceSessions sessions, IOptions<TracesOptions> options, TimeProvider clock)
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    // Longer than any request may be silent: what has not grown for so long and is no upload in pieces was left by a crash.
+    private static readonly TimeSpan Silence = TimeSpan.FromMinutes(10);
     private const int FlushEvery = 8 * 1024 * 1024;
 
     public async Task<(TraceUpload? Upload, Problem? Refused)> BeginAsync(Caller caller, TraceWish wish, IReadOnlyList<string>? allowed, long bytes, byte[]? sha256, CancellationToken cancel)
@@ -50,7 +53,7 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
             select organization_id, id, bytes, received, suite_id, description, file_name, sha256, session_id from trace_uploads
             where organization_id = {organization} and id = {id} and expires_at > {clock.GetUtcNow()}
             """, TraceUpload.Read), cancel);
-        return found!.Value is { } upload && TraceSessions.IsAllowed(upload.Wish.SuiteId, allowed) ? upload : null;
+        return found!.Value is { } upload && TraceSessions.IsAllowed(upload.Wish.SuiteId, allowed) ? AsOnDisk(upload) : null;
     }
 
     /// <summary>Takes the next piece. What has arrived when the connection breaks is kept.</summary>
@@ -95,7 +98,7 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
         Answer<IReadOnlyList<(Guid Organization, Guid Id)>>? due = null;
         await database.WorkReadAsync(q => due = q.List($"select organization_id, id from trace_uploads where expires_at <= {now} limit 1000", r => (r.GetGuid(0), r.GetGuid(1))), cancel);
         foreach (var (organization, id) in due!.Value) await ForgetAsync(organization, id, cancel);
-        var old = files.Incoming().Where(f => f.ChangedAt < now - options.Value.UploadsLast - TimeSpan.FromHours(1)).Select(f => f.Id).ToArray();
+        var old = files.Incoming().Where(f => f.ChangedAt < now - Silence).Select(f => f.Id).ToArray();
         if (old.Length == 0) return;
         Answer<IReadOnlyList<Guid>>? live = null;
         await database.WorkReadAsync(q => live = q.List($"select id from trace_uploads where id = any ({old}) and session_id is null", r => r.GetGuid(0)), cancel);
@@ -155,12 +158,8 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
             await ForgetAsync(upload.OrganizationId, upload.Id, CancellationToken.None);
             return (null, refused);
         }
-        var (session, no) = await sessions.AddAsync(caller, upload.Wish, trace!, cancel);
-        if (no is not null) return (null, no); // nothing pays for it now: the upload stays and an empty piece tries again
-        await using var transaction = await database.BeginAsync(upload.OrganizationId, person: null, CancellationToken.None);
-        await transaction.ExecuteAsync($"update trace_uploads set session_id = {session!.Id} where organization_id = {upload.OrganizationId} and id = {upload.Id}", CancellationToken.None);
-        await transaction.CommitAsync(CancellationToken.None);
-        return (upload with { SessionId = session.Id }, null);
+        var (session, no) = await sessions.AddAsync(caller, upload.Wish, trace!, upload.Id, cancel);
+        return no is not null ? (null, no) : (upload with { SessionId = session!.Id }, null); // refused: nothing pays for it now; the upload stays and an empty piece tries again
     }
 
     private async Task<TraceUpload?> TakeAsync(Guid organization, Guid id, Guid lease, IReadOnlyList<string>? allowed, CancellationToken cancel)
@@ -174,8 +173,11 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
             """, TraceUpload.Read, cancel);
         if (upload is null || !TraceSessions.IsAllowed(upload.Wish.SuiteId, allowed)) return null;
         await transaction.CommitAsync(cancel);
-        return upload;
+        return AsOnDisk(upload);
     }
+
+    // A disk that forgot what was flushed, or a folder put back from a backup: what is not there comes again.
+    private TraceUpload AsOnDisk(TraceUpload upload) => upload.SessionId is null ? upload with { Received = Math.Min(upload.Received, files.IncomingBytes(upload.Id)) } : upload;
 
     private async Task ReleaseAsync(Guid organization, Guid id, Guid lease)
     {

@@ -1,0 +1,97 @@
+using System.IO.Compression;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Tracepipe.Tests.App;
+using Tracepipe.Tests.Keys;
+using Tracepipe.Tests.Metering;
+
+namespace Tracepipe.Tests.Traces;
+
+/// <summary>The product with a folder of traces of its own, and what programs do with it.</summary>
+public class TracesApp(TestServers servers) : MeteringApp(servers)
+{
+    public string Folder { get; } = Path.Combine(Path.GetTempPath(), "tracepipe-traces-" + Guid.CreateVersion7().ToString("N")[20..]);
+
+    protected override void Configure(WebApplicationBuilder builder)
+    {
+        base.Configure(builder);
+        builder.Configuration["Traces:Folder"] = Folder;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Everything on disk, whole files and arriving ones.</summary>
+    public IReadOnlyList<string> OnDisk => Directory.Exists(Folder) ? [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories)] : [];
+
+    /// <summary>A valid trace of exactly so many bytes, no two alike.</summary>
+    public static byte[] Trace(int bytes)
+    {
+        var text = $$"""[{"ph":"X","ts":1000000,"dur":5,"name":"{{Guid.CreateVersion7()}}","cat":"devtools.timeline","pid":1,"tid":2,"args":{"data":{"type":"click"} } }]""";
+        return Encoding.UTF8.GetBytes(text.PadRight(bytes));
+    }
+
+    public static byte[] Gzip(byte[] plain)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) gzip.Write(plain);
+        return packed.ToArray();
+    }
+
+    public Task<HttpResponseMessage> PostTraceAsync(string key, byte[] file, string suite = "checkout", string name = "trace.json", string? description = null)
+    {
+        var form = new MultipartFormDataContent { { new StringContent(suite), "suite_id" } };
+        if (description is not null) form.Add(new StringContent(description), "description");
+        form.Add(new ByteArrayContent(file), "trace", name);
+        return CallAsync(key, "/v1/sessions", HttpMethod.Post, form);
+    }
+
+    /// <summary>Uploads, and returns the session.</summary>
+    public async Task<JsonElement> UploadAsync(string key, byte[] file, string suite = "checkout", string name = "trace.json", string? description = null)
+    {
+        using var answer = await PostTraceAsync(key, file, suite, name, description);
+        return await JsonAsync(answer, 201);
+    }
+
+    public async Task DeleteSessionAsync(string key, JsonElement session)
+    {
+        using var answer = await CallAsync(key, $"/v1/sessions/{session.GetProperty("id").GetString()}", HttpMethod.Delete);
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+    }
+
+    /// <summary>Begins an upload in pieces.</summary>
+    public async Task<HttpResponseMessage> BeginAsync(string key, byte[] file, byte[]? sha256 = null)
+    {
+        static string Pair(string name, string value) => $"{name} {Convert.ToBase64String(Encoding.UTF8.GetBytes(value))}";
+        var said = Pair("suite_id", "checkout") + "," + Pair("filename", "run.json") + "," + Pair("sha256", Convert.ToHexString(sha256 ?? SHA256.HashData(file)));
+        return await TusAsync(key, HttpMethod.Post, "/v1/uploads", content: null, ("Upload-Length", file.Length.ToString()), ("Upload-Metadata", said));
+    }
+
+    public Task<HttpResponseMessage> PieceAsync(string key, string address, long offset, byte[] piece) =>
+        TusAsync(key, HttpMethod.Patch, address, new ByteArrayContent(piece) { Headers = { ContentType = new("application/offset+octet-stream") } }, ("Upload-Offset", offset.ToString()));
+
+    public async Task<HttpResponseMessage> TusAsync(string key, HttpMethod method, string path, HttpContent? content, params (string, string)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(Address, path)) { Content = content };
+        request.Headers.Add("X-API-Key", key);
+        request.Headers.Add("Tus-Resumable", "1.0.0");
+        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        return await Http.SendAsync(request);
+    }
+
+    public static string Header(HttpResponseMessage answer, string name) => answer.Headers.TryGetValues(name, out var values) ? values.Single() : "";
+
+    /// <summary>A card on file that pays for use, up to a cap in cents.</summary>
+    public Task CardAsync(Guid organization, long? cap = 10000) => ExecuteAsync($"""
+        update billing_accounts set auto_billing_enabled = true, status = 'active', spend_cap_cents = {cap?.ToString() ?? "null"} where organization_id = '{organization}';
+        insert into payment_methods (organization_id, id, type, is_default, attached_at) values ('{organization}', 'pm_{organization:N}', 'card', true, now());
+        """);
+}
