@@ -2,14 +2,14 @@
 //
 // Everything a client sees comes from `oidc-provider`; `/control/…` sets up clients and people, rotates keys, counts requests, and makes single answers
 // wrong in a named way, signed with the provider's own keys, as only a broken or hostile provider could.
-import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { constants, createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign as signBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { CompactSign, importJWK } from 'jose';
 import * as oidc from 'oidc-provider';
 
 const Provider = oidc.default;
 const API = 'urn:tracepipe:api';
-const state = { clients: [], people: {}, keys: [], claimsInIdToken: false, fault: null, seen: {}, issued: [], down: false, clientAuthMethods: undefined };
+const state = { clients: [], people: {}, keys: [], claimsInIdToken: false, fault: null, seen: {}, issued: [], down: false, discovery: {}, published: [] };
 let issuer;
 let provider;
 
@@ -52,7 +52,6 @@ function rebuild() {
     claims: { openid: ['sub', 'oid', 'tid'], email: ['email', 'email_verified', 'xms_edov'], profile: ['name', 'given_name', 'family_name'] },
     conformIdTokenClaims: !state.claimsInIdToken,
     enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'HS256'] },
-    ...(state.clientAuthMethods && { clientAuthMethods: state.clientAuthMethods }),
     pkce: { required: () => true },
     async findAccount(_, sub) {
       const claims = state.people[sub];
@@ -87,6 +86,9 @@ function rebuild() {
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.path === '/token' && ctx.body?.id_token) await spoil(ctx);
+    if (ctx.path === '/token' && state.fault?.answer) { ctx.body = state.fault.answer; state.fault = null; }
+    if (ctx.path === '/.well-known/openid-configuration') ctx.body = { ...ctx.body, ...state.discovery };
+    if (ctx.path === '/jwks') ctx.body = { keys: [...state.published.map((p) => p.shown), ...ctx.body.keys] };
     if (ctx.path === '/me' && state.fault?.userinfo) { ctx.body = { ...ctx.body, ...state.fault.userinfo }; state.fault = null; }
   });
 }
@@ -94,7 +96,7 @@ function rebuild() {
 /** Makes the id_token of this answer wrong, once, as the fault says. */
 async function spoil(ctx) {
   const fault = state.fault;
-  if (fault && !fault.userinfo) {
+  if (fault && !fault.userinfo && !fault.answer) {
     state.fault = null;
     if (fault.drop) ctx.body = { ...ctx.body, id_token: undefined };
     else ctx.body = { ...ctx.body, id_token: await wrong(ctx.body.id_token, fault) };
@@ -109,7 +111,7 @@ async function wrong(token, fault) {
   for (const name of fault.remove ?? []) delete claims[name];
   for (const name of fault.removeHeader ?? []) delete header[name];
   const encode = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
-  const payload = fault.rawClaims ?? JSON.stringify(claims);
+  const payload = fault.rawClaims ?? (fault.rawSet ? `{${fault.rawSet},${JSON.stringify(claims).slice(1)}` : JSON.stringify(claims));
   switch (fault.sign) {
     case 'none': return `${encode({ ...header, alg: 'none' })}.${encode(payload)}.`;
     case 'keep': return `${fault.header ? encode(header) : head}.${encode(payload)}.${signature}`;
@@ -118,9 +120,41 @@ async function wrong(token, fault) {
       const pem = createPublicKey({ key: state.keys[0], format: 'jwk' }).export({ type: 'spki', format: 'pem' });
       return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
     }
-    case 'foreign': return sign(newKey(header.alg), header, payload);
+    case 'foreign': return sign(foreign[header.alg] ??= newKey(header.alg), header, payload);
+    // The same with ECDSA, under the name of the provider's own P-256 key.
+    case 'ES256': return signAs(ecdsa(header), payload);
+    case 'ES256 foreign': return signAs(ecdsa(header), payload, { key: foreign.ES256 ??= newKey('ES256') });
+    case 'ES256 changed': return signAs(ecdsa(header), payload, { signed: body });
+    case 'ES256 DER': return signAs(ecdsa(header), payload, { dsaEncoding: 'der' });
+    case 'ES256 zero': return signAs(ecdsa(header), payload, { signature: Buffer.alloc(64) });
+    case 'RS256 with PSS': return signAs(header, payload, { padding: constants.RSA_PKCS1_PSS_PADDING });
+    case 'PS256': return signAs({ ...header, alg: 'PS256' }, payload, { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 });
+    case 'published': return signAs({ ...header, kid: state.published[0].shown.kid }, payload, { key: state.published[0].key });
     default: return sign(state.keys.find((k) => k.alg === header.alg) ?? state.keys[0], header, payload);
   }
+}
+
+/** Keys that are nobody's here, by algorithm. */
+const foreign = {};
+
+const ecdsa = (header) => ({ ...header, alg: 'ES256', kid: header.kid && state.keys.find((k) => k.alg === 'ES256').kid });
+
+/** Signs by hand, as no library would: any key, encoding or padding under the header. */
+function signAs(header, payload, { key = state.keys.find((k) => (header.kid ? k.kid === header.kid : k.alg === header.alg)), signed, signature, dsaEncoding = 'ieee-p1363', ...how } = {}) {
+  const head = Buffer.from(JSON.stringify(header)).toString('base64url');
+  const body = Buffer.from(payload).toString('base64url');
+  signature ??= signBytes('sha256', Buffer.from(`${head}.${signed ?? body}`), { key: createPrivateKey({ key, format: 'jwk' }), dsaEncoding, ...how });
+  return `${head}.${body}.${signature.toString('base64url')}`;
+}
+
+const spare = {};
+
+/** A key beside the provider's own, one of each kind, under a new name, and what the key set says of it. */
+function newPublished({ kind, shown }) {
+  const { privateKey } = spare[kind] ??= kind === 'EC' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: kind === 'RSA-1024' ? 1024 : 2048 });
+  const key = privateKey.export({ format: 'jwk' });
+  const { kty, crv, x, y, n, e } = key;
+  return { key, shown: { kty, crv, x, y, n, e, kid: randomUUID(), ...shown } };
 }
 
 async function sign(key, header, payload) {
@@ -157,6 +191,8 @@ const controls = {
   people: (body) => { Object.assign(state.people, body); },
   settings: (body) => { Object.assign(state, body); rebuild(); },
   fault: (body) => { state.fault = body; },
+  discovery: (body) => { state.discovery = body; },
+  publish: (body) => { state.published = body.keys.map(newPublished); },
   down: (body) => { state.down = body.down; },
   rotate: (body) => { state.keys = [newKey(body.alg ?? 'RS256'), ...(body.keep ? state.keys : []), newKey(body.alg === 'ES256' ? 'RS256' : 'ES256')]; rebuild(); },
   seen: () => ({ requests: state.seen, issued: state.issued }),

@@ -238,4 +238,13 @@ public sealed class RegistrationTests(TestApp app) : IClassFixture<TestApp>
         Assert.Equal(HttpStatusCode.Gone, answer.StatusCode);
         Assert.Equal("This link no longer works", (await TestBrowser.ParseAsync(answer)).QuerySelector("h1")!.TextContent);
     }
+
+    [Fact]
+    public async Task Without_a_provider_in_the_configuration_there_is_neither_button_nor_address()
+    {
+        using var browser = app.NewBrowser();
+        foreach (var path in new[] { "/login", "/register" }) Assert.DoesNotContain("Continue with", (await browser.PageAsync(path)).Body!.TextContent, StringComparison.Ordinal);
+        foreach (var path in new[] { "/login/with/sso", "/signin-oidc/sso?code=a&state=b", "/login/problem?reason=expired&provider=sso" })
+            Assert.Equal(HttpStatusCode.NotFound, (await browser.GetAsync(path)).StatusCode);
+    }
 }

@@ -26,10 +26,10 @@ internal sealed partial class AccessTokens(OidcProviders providers, ProviderDesk
         {
             foreach (var provider in taken)
             {
+                // Not believed yet: it only says whose keys to try. A provider is not asked about the tokens of others.
+                if (token["iss"] is not { } issuer || !provider.Issuers.Contains(issuer, StringComparer.Ordinal)) continue;
                 var documents = desk.DocumentsOf(provider);
                 var metadata = await documents.MetadataAsync(cancel);
-                // Not believed yet: it only says whose keys to try.
-                if (!string.Equals(metadata.Issuer, token["iss"], StringComparison.Ordinal)) continue;
                 var fault = await documents.CheckSignatureAsync(token, cancel);
                 if (fault is TokenFault.None) fault = new TokenRules(provider, metadata.Issuer, clock.GetUtcNow()).CheckAccessToken(token);
                 if (fault is TokenFault.None) return new TokenBearer(await PersonOfAsync(metadata.Issuer, token[provider.SubjectClaim]!, cancel));

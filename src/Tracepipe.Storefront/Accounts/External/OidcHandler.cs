@@ -82,9 +82,10 @@ internal sealed class OidcHandler(IOptionsMonitor<OidcSchemeOptions> options, Ur
         await CheckReturnAsync(context.Properties);
         context.Properties.Items.Remove(OAuthConstants.CodeVerifierKey, out var verifier);
         var answer = await desk.ExchangeAsync(Provider, context.Code, RedirectUri, verifier, Context.RequestAborted);
-        if (JsonWebToken.Text(answer.RootElement, "error") is not { } error) return OAuthTokenResponse.Success(answer);
+        var error = JsonWebToken.Text(answer.RootElement, "error");
+        if (error is null && JsonWebToken.Text(answer.RootElement, "access_token") is not null) return OAuthTokenResponse.Success(answer);
         answer.Dispose();
-        throw new SignInRefusedException(SignInProblem.Refused, $"the token endpoint answered {Plain(error)}");
+        throw new SignInRefusedException(SignInProblem.Refused, $"the token endpoint answered {(error is null ? "without a token" : Plain(error))}");
     }
 
     protected override async Task<AuthenticationTicket> CreateTicketAsync(ClaimsIdentity identity, AuthenticationProperties properties, OAuthTokenResponse tokens)

@@ -48,7 +48,7 @@ internal sealed class ProviderDesk : IDisposable
         if ((await DocumentsOf(provider).MetadataAsync(cancel)).UserInfoEndpoint is not { } address) return null;
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address)) { Headers = { Authorization = new AuthenticationHeaderValue("Bearer", accessToken) } };
         using var answer = await SendAsync(request, "the userinfo endpoint", cancel);
-        return answer.RootElement.ValueKind is JsonValueKind.Object ? answer.RootElement.Clone() : null;
+        return answer.RootElement.Clone();
     }
 
     public void Dispose()
@@ -105,7 +105,10 @@ internal sealed class ProviderDesk : IDisposable
         {
             using var answer = await http.SendAsync(request, cancel);
             if ((int)answer.StatusCode >= 500) throw new ProviderUnavailableException($"{what} answered {(int)answer.StatusCode}");
-            return await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync(cancel), cancellationToken: cancel);
+            var document = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync(cancel), cancellationToken: cancel);
+            if (document.RootElement.ValueKind is JsonValueKind.Object) return document;
+            document.Dispose();
+            throw new ProviderUnavailableException($"{what} answered with no JSON object");
         }
         catch (Exception failure) when (failure is HttpRequestException or JsonException || (failure is TaskCanceledException && !cancel.IsCancellationRequested))
         {

@@ -7,7 +7,8 @@ using static Tracepipe.Tests.Accounts.External.SignInApp;
 namespace Tracepipe.Tests.Accounts.External;
 
 /// <summary>Catches: a way in added by somebody who only found an open browser, and a person who has locked himself out.</summary>
-public sealed class LinkTests(SignInApp app) : IClassFixture<SignInApp>
+[Collection(nameof(SignInCollection))]
+public sealed class LinkTests(SignInApp app)
 {
     [Fact]
     public async Task A_person_links_a_provider_logs_in_with_it_and_unlinks_it()
@@ -35,12 +36,14 @@ public sealed class LinkTests(SignInApp app) : IClassFixture<SignInApp>
     }
 
     [Fact]
-    public async Task Linking_asks_for_the_password_first()
+    public async Task Linking_asks_for_the_password_first_and_has_the_provider_ask_anew()
     {
         var person = await app.NewPersonAsync();
         var wrong = await person.Browser.SubmitAsync("/settings/security/link/sso", new() { ["Current password"] = "not the password at all" });
         Assert.Contains("This is not your password.", WebUtility.HtmlDecode(await wrong.BodyAsync()), StringComparison.Ordinal);
         Assert.False(wrong.Headers.Contains("Refresh"));
+        var sent = (await person.Browser.GetAsync(await app.BeginLinkAsync(person.Browser, person.Password))).Headers.Location!;
+        Assert.Equal("login", System.Web.HttpUtility.ParseQueryString(sent.Query)["prompt"]);
         using var visitor = app.NewBrowser();
         Assert.StartsWith("/login", (await visitor.GetAsync("/settings/security/link/sso")).Headers.Location!.OriginalString, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.NotFound, (await person.Browser.GetAsync("/settings/security/link/unknown")).StatusCode);

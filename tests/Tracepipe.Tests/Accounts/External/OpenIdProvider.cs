@@ -48,8 +48,11 @@ public sealed class OpenIdProvider : IAsyncDisposable
     /// <summary>Whether scopes put their claims into the id_token, as Entra does, or leave them to userinfo.</summary>
     public Task PutClaimsIntoIdTokenAsync(bool into) => ControlAsync("settings", new { claimsInIdToken = into });
 
-    /// <summary>The only way in which clients may prove themselves.</summary>
-    public Task OfferOnlyAsync(string clientAuthentication) => ControlAsync("settings", new { clientAuthMethods = new[] { clientAuthentication } });
+    /// <summary>What the discovery document says instead of the truth.</summary>
+    public Task DiscoverAsync(object members) => ControlAsync("discovery", members);
+
+    /// <summary>Puts keys into the key set before the provider's own: a kind (RSA, RSA-1024, EC) and what is shown of each instead of the truth.</summary>
+    public Task PublishAsync(params object[] keys) => ControlAsync("publish", new { keys });
 
     /// <summary>Cuts every connection from now on, or answers again.</summary>
     public Task BeAwayAsync(bool away) => ControlAsync("down", new { down = away });

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -11,17 +12,18 @@ using static Tracepipe.Tests.Accounts.External.SignInApp;
 namespace Tracepipe.Tests.Accounts.External;
 
 /// <summary>Catches: a preset that trusts another directory, a configuration that fails in the third hour instead of at the start, a private key that does not prove us.</summary>
-public sealed class ProviderTests(TestServers servers, EntraApp entra) : IClassFixture<EntraApp>
+public sealed class ProviderTests(ManyProvidersApp entra) : IClassFixture<ManyProvidersApp>
 {
     [Fact]
     public async Task With_the_preset_of_Entra_a_person_is_the_oid_and_has_to_be_of_the_directory()
     {
         using var browser = entra.NewBrowser();
         var (account, _) = await entra.NewcomerAsync();
+        var asked = await entra.Provider.RequestsAsync("/me");
         await entra.SignInAsync(browser, account);
         Assert.True(await browser.IsInAsync());
         Assert.Equal("oid-" + account, await entra.ScalarAsync<string>($"select subject from external_identities where email = '{account}@contoso.example'"));
-        Assert.Equal(0, await entra.Provider.RequestsAsync("/me")); // the token says the address
+        Assert.Equal(asked, await entra.Provider.RequestsAsync("/me")); // the token says the address
 
         foreach (var fault in new object[] { new { set = new { tid = Guid.CreateVersion7() } }, new { remove = new[] { "tid" } }, new { remove = new[] { "oid" } } })
         {
@@ -102,41 +104,110 @@ public sealed class ProviderTests(TestServers servers, EntraApp entra) : IClassF
         Assert.Throws<StartupException>(() => OidcProviders.Read(new ConfigurationBuilder().AddInMemoryCollection(values).Build()));
     }
 
-    [Theory]
-    [InlineData("RS256")]
-    [InlineData("ES256")]
-    public async Task A_private_key_proves_us_in_place_of_a_secret(string algorithm)
+    [Fact]
+    public void A_button_and_a_person_are_called_as_configured()
     {
-        await using var app = new KeyedApp(servers, algorithm);
-        await app.InitializeAsync();
-        using var browser = app.NewBrowser();
-        var (account, _) = await app.NewcomerAsync();
-        await app.SignInAsync(browser, account);
+        var provider = Assert.Single(Read(new()
+        {
+            ["Authority"] = "https://login.example.com/", ["ClientId"] = "c", ["Name"] = "contoso", ["Label"] = "Contoso", ["ButtonText"] = "Enter with Contoso", ["Icon"] = "/assets/contoso.svg",
+            ["SubjectClaim"] = "employee", ["Scopes"] = "openid email", ["TrustedAudiences"] = "a b", ["SignOutAtProvider"] = "false", ["Issuer"] = "https://issuer.example.com",
+        }).All);
+        Assert.Equal(("contoso", "Contoso", "Enter with Contoso", "/assets/contoso.svg", "employee", "openid email"), (provider.Name, provider.Label, provider.ButtonText, provider.Icon, provider.SubjectClaim, provider.Scopes));
+        Assert.Equal("https://login.example.com", provider.Authority);
+        Assert.Equal(["https://issuer.example.com"], provider.Issuers);
+        Assert.Equal(["a", "b"], provider.TrustedAudiences);
+        Assert.False(provider.SignOutAtProvider);
+        var plain = Assert.Single(Read(new() { ["Authority"] = "http://localhost:8080/realm", ["ClientId"] = "c" }).All); // http to this machine is no risk
+        Assert.Equal(("sso", "Continue with your organization", "building", "openid profile email", true), (plain.Name, plain.ButtonText, plain.Icon, plain.Scopes, plain.SignOutAtProvider));
+    }
+
+    [Theory]
+    [InlineData("keyed-rs256")]
+    [InlineData("keyed-es256")]
+    public async Task A_private_key_proves_us_in_place_of_a_secret(string name)
+    {
+        using var browser = entra.NewBrowser();
+        var (account, _) = await entra.NewcomerAsync();
+        await entra.SignInAsync(browser, account, "/login/with/" + name);
         Assert.True(await browser.IsInAsync());
     }
 
     [Fact]
     public async Task A_wrong_secret_is_refused_by_the_provider_and_told_as_such()
     {
-        await using var app = new MisconfiguredApp(servers);
-        await app.InitializeAsync();
-        using var browser = app.NewBrowser();
-        var (account, _) = await app.NewcomerAsync();
-        Assert.Equal("refused", ReasonOf(await app.SignInAsync(browser, account)));
-        Assert.Contains(app.Log, l => l.Contains("the token endpoint answered invalid_client", StringComparison.Ordinal));
+        using var browser = entra.NewBrowser();
+        var (account, _) = await entra.NewcomerAsync();
+        var page = await entra.SignInAsync(browser, account, "/login/with/misconfigured");
+        Assert.Equal("refused", ReasonOf(page));
+        Assert.Contains("the token endpoint answered invalid_client", entra.WhyOf(page), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_provider_that_takes_the_secret_in_the_form_gets_it_there()
     {
-        await using var app = new SignInApp(servers);
-        await app.InitializeAsync();
-        await app.Provider.RegisterAsync(new { client_id = ClientId, client_secret = ClientSecret, redirect_uris = new[] { new Uri(app.Address, "/signin-oidc/sso").ToString() }, token_endpoint_auth_method = "client_secret_post" });
-        await app.Provider.OfferOnlyAsync("client_secret_post");
-        using var browser = app.NewBrowser();
-        var (account, _) = await app.NewcomerAsync();
-        await app.SignInAsync(browser, account);
+        await entra.Provider.DiscoverAsync(new { token_endpoint_auth_methods_supported = new[] { "client_secret_post" } });
+        using var browser = entra.NewBrowser();
+        var (account, _) = await entra.NewcomerAsync();
+        await entra.SignInAsync(browser, account, "/login/with/in-the-form");
+        await entra.Provider.DiscoverAsync(new { });
         Assert.True(await browser.IsInAsync());
+    }
+
+    [Fact]
+    public async Task Scopes_and_the_claim_that_names_a_person_are_those_of_the_configuration()
+    {
+        using var browser = entra.NewBrowser();
+        var (account, _) = await entra.NewcomerAsync();
+        var sent = System.Web.HttpUtility.ParseQueryString((await browser.GetAsync("/login/with/particular")).Headers.Location!.Query);
+        Assert.Equal("openid email", sent["scope"]);
+        await entra.SignInAsync(browser, account, "/login/with/particular");
+        Assert.Equal("oid-" + account, await entra.ScalarAsync<string>($"select subject from external_identities where email = '{account}@contoso.example'"));
+    }
+
+    [Fact]
+    public async Task Logging_out_stays_here_when_it_is_configured_so()
+    {
+        using var browser = entra.NewBrowser();
+        var (account, _) = await entra.NewcomerAsync();
+        await entra.SignInAsync(browser, account, "/login/with/particular");
+        var left = await browser.LogOutAsync();
+        Assert.False(left.Headers.Contains("Refresh"));
+        Assert.Equal("/login", (await browser.FollowAsync(left)).RequestMessage!.RequestUri!.AbsolutePath);
+        Assert.Equal(0, await entra.CountAsync("external_sessions where provider = 'particular'"));
+    }
+
+    // As Entra issues them: the audience of both is the client id, so that only its form tells a permission from a statement about a person.
+    [Fact]
+    public async Task With_the_preset_an_access_token_is_taken_and_an_id_token_never()
+    {
+        using var browser = entra.NewBrowser();
+        var (account, _) = await entra.NewcomerAsync();
+        await entra.SignInAsync(browser, account);
+        var idToken = (await entra.Provider.IssuedAsync())[^2];
+        Assert.Equal(HttpStatusCode.Unauthorized, await BearerAsync(idToken));
+        Assert.Contains(entra.Log, l => l.Contains("An access token of microsoft failed the check Kind ", StringComparison.Ordinal));
+
+        Task<string> TokenAsync(object set) => entra.Provider.AccessTokenAsync(account, ClientId, ClientId, new { header = new { typ = "JWT" }, set, remove = new[] { "scope" } });
+        Assert.Equal(HttpStatusCode.OK, await BearerAsync(await TokenAsync(new { scp = "access", oid = "oid-" + account, tid = EntraApp.TenantId })));
+        Assert.Equal(HttpStatusCode.Unauthorized, await BearerAsync(await TokenAsync(new { oid = "oid-" + account, tid = EntraApp.TenantId })));
+        Assert.Equal(HttpStatusCode.Unauthorized, await BearerAsync(await TokenAsync(new { scp = "access", oid = "oid-" + account, tid = Guid.CreateVersion7() })));
+        Assert.Contains(entra.Log, l => l.Contains("An access token of microsoft failed the check Tenant ", StringComparison.Ordinal));
+        Assert.Equal(HttpStatusCode.Unauthorized, await BearerAsync(await TokenAsync(new { scp = "access", sub = "oid-" + account, tid = EntraApp.TenantId })));
+    }
+
+    [Fact]
+    public async Task A_provider_that_is_away_makes_its_own_access_tokens_wait_and_no_others()
+    {
+        var (account, _) = await entra.NewcomerAsync();
+        Task<string> TokenAsync(string issuer) => entra.Provider.AccessTokenAsync(account, ClientId, ClientId, new { set = new { iss = issuer } });
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await BearerAsync(await TokenAsync(ManyProvidersApp.Nowhere)));
+        Assert.Equal(HttpStatusCode.Unauthorized, await BearerAsync(await TokenAsync("https://nobody.example")));
+    }
+
+    private async Task<HttpStatusCode> BearerAsync(string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(entra.Address, "/v1/users/me")) { Headers = { { "Authorization", "Bearer " + token } } };
+        return (await TestApp.Http.SendAsync(request)).StatusCode;
     }
 
     private async Task<(string Account, string Email)> EdovAsync(string value)
@@ -149,57 +220,69 @@ public sealed class ProviderTests(TestServers servers, EntraApp entra) : IClassF
 
     private static OidcProviders Read(Dictionary<string, string?> settings) =>
         OidcProviders.Read(new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>("Oidc:Providers:0:" + s.Key, s.Value))).Build());
+}
 
-    private sealed class MisconfiguredApp(TestServers servers) : SignInApp(servers)
+/// <summary>Entra, and beside it a provider for each way of proving who we are and of configuring one.</summary>
+public sealed class ManyProvidersApp : EntraApp
+{
+    /// <summary>An address where nobody answers.</summary>
+    public const string Nowhere = "http://127.0.0.1:9";
+
+    private readonly string folder = Directory.CreateTempSubdirectory("tracepipe-keys-").FullName;
+    private readonly Dictionary<string, object> keys;
+
+    public ManyProvidersApp(TestServers servers) : base(servers) => keys = new(StringComparer.Ordinal) { ["keyed-rs256"] = NewRsa(), ["keyed-es256"] = NewEc() };
+
+    protected override Dictionary<string, Dictionary<string, string?>> Others => new(StringComparer.Ordinal)
     {
-        protected override Dictionary<string, string?> Settings => new(base.Settings, StringComparer.Ordinal) { ["ClientSecret"] = "last year's secret" };
+        ["misconfigured"] = new(StringComparer.Ordinal) { ["ClientSecret"] = "last year's secret" },
+        ["in-the-form"] = [],
+        ["particular"] = new(StringComparer.Ordinal) { ["Scopes"] = "openid email", ["SubjectClaim"] = "oid", ["SignOutAtProvider"] = "false" },
+        ["keyed-rs256"] = Keyed("keyed-rs256"),
+        ["keyed-es256"] = Keyed("keyed-es256"),
+        ["nowhere"] = new(StringComparer.Ordinal) { ["Authority"] = Nowhere, ["ApiAudience"] = ClientId },
+    };
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+        GC.SuppressFinalize(this);
     }
 
-    /// <summary>Has a key and a certificate in one file, and no secret.</summary>
-    private sealed class KeyedApp : SignInApp
+    protected override Dictionary<string, object> Client(string id, string name)
     {
-        private readonly string file = Path.Combine(Path.GetTempPath(), Guid.CreateVersion7().ToString("N") + ".pem");
-        private readonly object key;
-        private readonly string algorithm;
-
-        public KeyedApp(TestServers servers, string algorithm) : base(servers)
-        {
-            this.algorithm = algorithm;
-            if (algorithm == "RS256")
-            {
-                using var rsa = RSA.Create(2048);
-                using var certificate = new CertificateRequest("CN=tracepipe", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Clock.GetUtcNow().AddDays(-1), Clock.GetUtcNow().AddDays(30));
-                File.WriteAllText(file, certificate.ExportCertificatePem() + "\n" + rsa.ExportPkcs8PrivateKeyPem());
-                var open = rsa.ExportParameters(false);
-                key = new { kty = "RSA", n = Text(open.Modulus!), e = Text(open.Exponent!), kid = "ours", alg = algorithm, use = "sig" };
-            }
-            else
-            {
-                using var ec = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-                File.WriteAllText(file, ec.ExportPkcs8PrivateKeyPem());
-                var open = ec.ExportParameters(false);
-                key = new { kty = "EC", crv = "P-256", x = Text(open.Q.X!), y = Text(open.Q.Y!), kid = "ours", alg = algorithm, use = "sig" };
-            }
-        }
-
-        protected override Dictionary<string, string?> Settings => new(base.Settings, StringComparer.Ordinal) { ["ClientSecret"] = null, ["PrivateKeyFile"] = file, ["PrivateKeyId"] = "ours" };
-
-        protected override object Client(string address) => new
-        {
-            client_id = ClientId,
-            redirect_uris = new[] { $"{address}/signin-oidc/{Name}" },
-            token_endpoint_auth_method = "private_key_jwt",
-            token_endpoint_auth_signing_alg = algorithm,
-            jwks = new { keys = new[] { key } },
-        };
-
-        public override async ValueTask DisposeAsync()
-        {
-            await base.DisposeAsync();
-            File.Delete(file);
-            GC.SuppressFinalize(this);
-        }
-
-        private static string Text(byte[] bytes) => System.Buffers.Text.Base64Url.EncodeToString(bytes);
+        var client = base.Client(id, name);
+        if (id == "in-the-form") client["token_endpoint_auth_method"] = "client_secret_post";
+        if (!keys.TryGetValue(id, out var key)) return client;
+        client.Remove("client_secret");
+        client["token_endpoint_auth_method"] = "private_key_jwt";
+        client["token_endpoint_auth_signing_alg"] = AlgorithmOf(id);
+        client["jwks"] = new { keys = new[] { key } };
+        return client;
     }
+
+    private static string AlgorithmOf(string id) => id["keyed-".Length..].ToUpperInvariant();
+
+    private Dictionary<string, string?> Keyed(string name) => new(StringComparer.Ordinal) { ["ClientSecret"] = null, ["PrivateKeyFile"] = Path.Combine(folder, name), ["PrivateKeyId"] = "ours" };
+
+    // A key and a certificate in one file.
+    private object NewRsa()
+    {
+        using var rsa = RSA.Create(2048);
+        using var certificate = new CertificateRequest("CN=tracepipe", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Clock.GetUtcNow().AddDays(-1), Clock.GetUtcNow().AddDays(30));
+        File.WriteAllText(Path.Combine(folder, "keyed-rs256"), certificate.ExportCertificatePem() + "\n" + rsa.ExportPkcs8PrivateKeyPem());
+        var open = rsa.ExportParameters(false);
+        return new { kty = "RSA", n = Text(open.Modulus!), e = Text(open.Exponent!), kid = "ours", alg = "RS256", use = "sig" };
+    }
+
+    private object NewEc()
+    {
+        using var ec = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        File.WriteAllText(Path.Combine(folder, "keyed-es256"), ec.ExportPkcs8PrivateKeyPem());
+        var open = ec.ExportParameters(false);
+        return new { kty = "EC", crv = "P-256", x = Text(open.Q.X!), y = Text(open.Q.Y!), kid = "ours", alg = "ES256", use = "sig" };
+    }
+
+    private static string Text(byte[] bytes) => System.Buffers.Text.Base64Url.EncodeToString(bytes);
 }

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace Tracepipe.Tests.Accounts.External;
 
-/// <summary>The product with one provider configured; its verbs are what people do to sign in with it.</summary>
+/// <summary>
+/// The product with a provider configured; its verbs are what people do to sign in with it. It logs everything that any library has to say, so that the
+/// classes that share it (<see cref="SignInCollection"/>) look for what must not be said in all of it.
+/// </summary>
 public class SignInApp(TestServers servers) : TestApp(servers)
 {
     public const string ClientId = "tracepipe";
@@ -15,40 +18,55 @@ public class SignInApp(TestServers servers) : TestApp(servers)
 
     public OpenIdProvider Provider { get; private set; } = null!;
 
+    /// <summary>Uses another app's provider process, which then does not know this app's address: people can be sent there, not come back.</summary>
+    public SignInApp? SharesProviderWith { get; init; }
+
     /// <summary>The provider's name in addresses.</summary>
     public virtual string Name => "sso";
 
     /// <summary>The provider's settings beside its authority and client.</summary>
-    protected virtual Dictionary<string, string?> Settings => new(StringComparer.Ordinal) { ["Label"] = "Contoso", ["ApiAudience"] = OpenIdProvider.Api };
+    protected virtual Dictionary<string, string?> Settings => new(StringComparer.Ordinal) { ["Label"] = "Contoso", ["ApiAudience"] = OpenIdProvider.Api, ["TrustedAudiences"] = "trusted" };
 
-    /// <summary>What the provider knows of this site beside its addresses.</summary>
-    protected virtual object Client(string address) => new
-    {
-        client_id = ClientId,
-        client_secret = ClientSecret,
-        redirect_uris = new[] { $"{address}/signin-oidc/{Name}" },
-        post_logout_redirect_uris = new[] { $"{address}/login" },
-    };
+    /// <summary>Further entries of the configuration, by name: to the product each is a provider of its own, in truth the same one, where their names are the client ids.</summary>
+    protected virtual Dictionary<string, Dictionary<string, string?>> Others => [];
 
     public override async ValueTask InitializeAsync()
     {
-        Provider = await OpenIdProvider.StartAsync();
+        Provider = SharesProviderWith?.Provider ?? await OpenIdProvider.StartAsync();
         await base.InitializeAsync();
-        await Provider.RegisterAsync(Client(Address.GetLeftPart(UriPartial.Authority)));
+        if (SharesProviderWith is not null) return;
+        await Provider.RegisterAsync(Client(ClientId, Name));
+        foreach (var name in Others.Keys) await Provider.RegisterAsync(Client(name, name));
     }
 
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        await Provider.DisposeAsync();
+        if (SharesProviderWith is null) await Provider.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>What the provider knows of this site.</summary>
+    protected virtual Dictionary<string, object> Client(string id, string name) => new(StringComparer.Ordinal)
+    {
+        ["client_id"] = id,
+        ["client_secret"] = ClientSecret,
+        ["redirect_uris"] = new[] { new Uri(Address, "/signin-oidc/" + name).ToString() },
+        ["post_logout_redirect_uris"] = new[] { new Uri(Address, "/login").ToString() },
+    };
+
     protected override void Configure(WebApplicationBuilder builder)
     {
-        var settings = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase) { ["Authority"] = Provider.Issuer, ["ClientId"] = ClientId, ["ClientSecret"] = ClientSecret };
-        foreach (var (name, value) in Settings) settings[name] = value;
-        builder.Configuration.AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string?>("Oidc:Providers:0:" + s.Key, s.Value)));
+        var levels = builder.Configuration.GetSection("Logging:LogLevel").GetChildren().Select(c => new KeyValuePair<string, string?>(c.Path, "Debug")).ToList();
+        builder.Configuration.AddInMemoryCollection(levels);
+        var number = 0;
+        foreach (var (id, settings) in Others.Select(o => (Id: o.Key, Settings: new Dictionary<string, string?>(o.Value, StringComparer.Ordinal) { ["Name"] = o.Key })).Prepend((Id: ClientId, Settings)))
+        {
+            var all = new Dictionary<string, string?>(StringComparer.Ordinal) { ["Authority"] = Provider.Issuer, ["ClientId"] = id, ["ClientSecret"] = ClientSecret };
+            foreach (var (name, value) in settings) all[name] = value;
+            builder.Configuration.AddInMemoryCollection(all.Select(s => new KeyValuePair<string, string?>($"Oidc:Providers:{number}:{s.Key}", s.Value)));
+            number++;
+        }
     }
 
     /// <summary>Somebody with an account at the provider and a checked address there.</summary>
@@ -75,7 +93,7 @@ public class SignInApp(TestServers servers) : TestApp(servers)
                 response = await browser.GetAsync(at.ToString());
                 continue;
             }
-            Assert.True(response.StatusCode is HttpStatusCode.OK, $"{at}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+            Assert.True(response.StatusCode is HttpStatusCode.OK, $"{at}: {(int)response.StatusCode} {Log.LastOrDefault(l => l.StartsWith("Error ", StringComparison.Ordinal))} {await response.Content.ReadAsStringAsync()}");
             Assert.StartsWith("/interaction/", at.AbsolutePath, StringComparison.Ordinal);
             response = await browser.Http.PostAsync(at, new FormUrlEncodedContent([new("account", account ?? ""), new("do", account is null ? "cancel" : "sign-in")]));
         }
@@ -108,8 +126,19 @@ public class SignInApp(TestServers servers) : TestApp(servers)
         return System.Web.HttpUtility.ParseQueryString(address.Query)["reason"]!;
     }
 
+    /// <summary>The line that says why a sign-in failed, found by the reference that its page shows.</summary>
+    public string WhyOf(HttpResponseMessage response)
+    {
+        var reference = System.Web.HttpUtility.ParseQueryString(response.RequestMessage!.RequestUri!.Query)["reference"]!;
+        return Assert.Single(Log, l => l.Contains(" failed: ", StringComparison.Ordinal) && l.Contains(reference, StringComparison.Ordinal));
+    }
+
     public Task<long> OutcomesAsync(string outcome) => this.CountAsync($"external_sign_ins where outcome = '{outcome}'");
 }
+
+/// <summary>One app and one provider process for all classes that leave both as they found them.</summary>
+[CollectionDefinition(nameof(SignInCollection))]
+public sealed class SignInCollection : ICollectionFixture<SignInApp>;
 
 /// <summary>The same with the preset of Entra External ID: claims in the id_token, persons named by <c>oid</c>, one directory.</summary>
 public class EntraApp(TestServers servers) : SignInApp(servers)
@@ -118,7 +147,7 @@ public class EntraApp(TestServers servers) : SignInApp(servers)
 
     public override string Name => "microsoft";
 
-    protected override Dictionary<string, string?> Settings => new(StringComparer.Ordinal) { ["Preset"] = "EntraExternalId", ["TenantId"] = TenantId, ["Issuer"] = Provider.Issuer, ["ApiAudience"] = OpenIdProvider.Api };
+    protected override Dictionary<string, string?> Settings => new(StringComparer.Ordinal) { ["Preset"] = "EntraExternalId", ["TenantId"] = TenantId, ["Issuer"] = Provider.Issuer, ["ApiAudience"] = ClientId };
 
     public override async ValueTask InitializeAsync()
     {

@@ -7,7 +7,8 @@ using static Tracepipe.Tests.Accounts.External.SignInApp;
 namespace Tracepipe.Tests.Accounts.External;
 
 /// <summary>Catches: somebody let in who did not sign in, somebody kept out who did, a provider that is away taking the site with it.</summary>
-public sealed class SignInTests(SignInApp app) : IClassFixture<SignInApp>
+[Collection(nameof(SignInCollection))]
+public sealed class SignInTests(SignInApp app)
 {
     [Fact]
     public async Task A_first_sign_in_makes_the_person_and_the_personal_organization()
@@ -262,22 +263,72 @@ public sealed class SignInTests(SignInApp app) : IClassFixture<SignInApp>
         var said = form.Elements.Where(e => e.GetAttribute("name") is not null && e.LocalName == "input").Select(e => new KeyValuePair<string, string>(e.GetAttribute("name")!, e.GetAttribute("value")!)).Append(new("logout", "yes"));
         var confirmed = await browser.Http.PostAsync(new Uri(app.Provider.Address, form.GetAttribute("action")), new FormUrlEncodedContent(said));
         Assert.Equal(new Uri(app.Address, "/login"), confirmed.Headers.Location);
-        Assert.Equal(0, await app.CountAsync("external_sessions s join signed_in_devices d on d.id = s.session_id where d.revoked_at is not null"));
+        Assert.Equal(0, await app.CountAsync($"external_sessions s join signed_in_devices d on d.id = s.session_id join external_identities i on i.person_id = d.person_id where i.subject = '{account}'"));
         // Its session is over as well: the next sign-in asks who it is.
         var next = await browser.GetAsync((await browser.GetAsync("/login/with/sso")).Headers.Location!.ToString());
         Assert.StartsWith("/interaction/", next.Headers.Location!.OriginalString.Replace(app.Provider.Issuer, "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Without_a_provider_in_the_configuration_there_is_neither_button_nor_address()
+    public static TheoryData<string, int, string> Problems => new()
     {
-        await using var plain = new TestApp(app.Servers);
-        await plain.InitializeAsync();
-        using var browser = plain.NewBrowser();
-        foreach (var path in new[] { "/login", "/register" }) Assert.DoesNotContain("Continue with", (await browser.PageAsync(path)).Body!.TextContent, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.NotFound, (await browser.GetAsync("/login/with/sso")).StatusCode);
-        Assert.Equal(HttpStatusCode.NotFound, (await browser.GetAsync("/signin-oidc/sso?code=a&state=b")).StatusCode);
-        Assert.Equal(HttpStatusCode.NotFound, (await browser.GetAsync("/login/problem?reason=expired&provider=sso")).StatusCode);
+        { "unreachable", 503, "The sign-in service does not answer" },
+        { "canceled", 400, "Sign-in canceled" },
+        { "expired", 400, "This sign-in has run out" },
+        { "refused", 400, "The sign-in was refused" },
+        { "untrusted", 400, "The sign-in could not be confirmed" },
+        { "no_email", 400, "An email address is missing" },
+        { "email_taken", 409, "You already have an account" },
+        { "linked_elsewhere", 409, "Already linked to another account" },
+        { "other_session", 400, "You were logged out in between" },
+        { "too_many", 429, "Too many tries" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Problems))]
+    public async Task Each_failure_has_a_page_with_its_words_and_a_reference(string reason, int status, string title)
+    {
+        using var browser = app.NewBrowser();
+        var response = await browser.GetAsync($"/login/problem?provider=sso&reason={reason}&reference=0af7651916cd43dd8448eb211c80319c");
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.True(response.Headers.CacheControl!.NoStore);
+        var page = await TestBrowser.ParseAsync(response);
+        Assert.Equal(title, page.QuerySelector("h1")!.TextContent);
+        Assert.Equal("0af7651916cd43dd8448eb211c80319c", page.QuerySelector("main code")!.TextContent);
+        Assert.Equal("/login", page.QuerySelectorAll("main a").Single(a => a.TextContent == "Back to log in").GetAttribute("href"));
+        Assert.Equal(Problems.Count, Enum.GetValues<Tracepipe.Storefront.Accounts.External.SignInProblem>().Length);
+    }
+
+    // Whoever gets hold of a code puts it into a sign-in of his own: it was asked for with another verifier and another nonce.
+    [Fact]
+    public async Task A_code_of_another_sign_in_is_worth_nothing()
+    {
+        using var victim = app.NewBrowser();
+        var (account, email) = await app.NewcomerAsync();
+        var stolen = System.Web.HttpUtility.ParseQueryString((await app.GoAsync(victim, account)).Query)["code"];
+        using var attacker = app.NewBrowser();
+        var (own, _) = await app.NewcomerAsync();
+        var back = await app.GoAsync(attacker, own);
+        var query = System.Web.HttpUtility.ParseQueryString(back.Query);
+        query["code"] = stolen;
+        var page = await attacker.FollowAsync(await attacker.GetAsync($"{back.AbsolutePath}?{query}"));
+        Assert.Equal("refused", ReasonOf(page));
+        Assert.Contains("the token endpoint answered invalid_grant", app.WhyOf(page), StringComparison.Ordinal);
+        Assert.False(await attacker.IsInAsync());
+        Assert.Equal(0, await app.CountAsync($"people where email = '{email}'"));
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("\"no\"")]
+    [InlineData("{}")]
+    public async Task An_answer_of_the_token_endpoint_that_is_none_lets_nobody_in(string answer)
+    {
+        using var browser = app.NewBrowser();
+        var (account, _) = await app.NewcomerAsync();
+        await app.Provider.SpoilNextAsync(new { answer });
+        var page = await app.SignInAsync(browser, account);
+        Assert.Contains(ReasonOf(page), new[] { "unreachable", "refused" });
+        Assert.False(await browser.IsInAsync());
     }
 
     [Fact]

@@ -10,7 +10,8 @@ namespace Tracepipe.Tests.Accounts.External;
 /// Catches: the five forms of account pre-hijacking (Sudhodanan and Paverd, 2022), each with the attacker first and the victim second, where one of them
 /// comes with a provider. Afterwards nothing that the attacker made opens what the victim has.
 /// </summary>
-public sealed class TakeoverTests(SignInApp app) : IClassFixture<SignInApp>
+[Collection(nameof(SignInCollection))]
+public sealed class TakeoverTests(SignInApp app)
 {
     // 1. Merge: the attacker registers the victim's address with a password of his own, the victim comes with the provider.
     [Fact]

@@ -8,7 +8,8 @@ namespace Tracepipe.Tests.Accounts.External;
 /// Catches: an id_token believed that OpenID Connect Core 3.1.3.7 refuses. Every case is a whole sign-in; the provider signs the wrong token with its own
 /// key unless the case is about the signature, and the log must name the check that refused it, so that no case passes for another's reason.
 /// </summary>
-public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
+[Collection(nameof(SignInCollection))]
+public sealed class TokenTests(SignInApp app)
 {
     private static long In(double minutes) => TimeProvider.System.GetUtcNow().AddMinutes(minutes).ToUnixTimeSeconds();
 
@@ -19,6 +20,13 @@ public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
         { "a critical header that nobody knows", "Malformed", new { header = new Dictionary<string, object>(StringComparer.Ordinal) { ["crit"] = new[] { "urn:x" }, ["urn:x"] = 1 } } },
         { "claims changed after signing", "Signature", new { sign = "keep", set = new { name = "Somebody Else" } } },
         { "a key that is not the provider's under a name that is", "Signature", new { sign = "foreign" } },
+        { "a key that is not the provider's under no name", "UnknownKey", new { sign = "foreign", removeHeader = new[] { "kid" } } },
+        { "ECDSA with a key that is not the provider's", "Signature", new { sign = "ES256 foreign" } },
+        { "ECDSA over other claims", "Signature", new { sign = "ES256 changed", set = new { name = "Somebody Else" } } },
+        { "ECDSA in DER, as certificates have it and tokens must not", "Signature", new { sign = "ES256 DER" } },
+        { "ECDSA with two numbers of zero", "Signature", new { sign = "ES256 zero" } },
+        { "RSA with another padding under the right name", "Signature", new { sign = "RS256 with PSS" } },
+        { "RSA with another padding under its own name", "Algorithm", new { sign = "PS256" } },
         { "a key that nobody knows", "UnknownKey", new { header = new { kid = "made-up" } } },
         { "the wrong kind of key for the algorithm", "UnknownKey", new { sign = "keep", header = new { alg = "ES256" } } },
         { "another issuer", "Issuer", new { set = new { iss = "https://evil.example" } } },
@@ -41,6 +49,9 @@ public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
         { "no nonce", "Nonce", new { remove = new[] { "nonce" } } },
         { "no subject", "Subject", new { remove = new[] { "sub" } } },
         { "a subject without letters", "Subject", new { set = new { sub = "" } } },
+        { "a subject that no database keeps", "Subject", new { set = new { sub = "a\0b" } } },
+        { "a subject of 256 letters", "Subject", new { set = new { sub = new string('a', 256) } } },
+        { "a subject that is no text", "Subject", new { rawSet = "\"sub\":\"\\ud800\"", remove = new[] { "sub" } } },
         { "the hash of another access token", "AccessTokenHash", new { set = new { at_hash = "AAAAAAAAAAAAAAAAAAAAAA" } } },
         { "claims that say the same twice", "Malformed", new { rawClaims = """{"iss":"a","iss":"b","sub":"x"}""" } },
         { "claims that are no object", "Malformed", new { rawClaims = "[]" } },
@@ -60,7 +71,7 @@ public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
         Assert.Equal(0, await app.CountAsync($"people where email = '{email}'"));
         Assert.Equal(0, await app.CountAsync($"external_identities where subject = '{account}'"));
         var reference = System.Web.HttpUtility.ParseQueryString(page.RequestMessage!.RequestUri!.Query)["reference"]!;
-        Assert.Contains(app.Log, l => l.Contains($"the check {check},", StringComparison.Ordinal) && l.Contains(reference, StringComparison.Ordinal));
+        Assert.Contains($"the check {check},", app.WhyOf(page), StringComparison.Ordinal);
         Assert.Equal(1, await app.CountAsync($"external_sign_ins where outcome = 'untrusted' and reference = '{reference}'"));
     }
 
@@ -76,6 +87,7 @@ public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
             new { set = new { exp = In(-1), iat = In(-3) } }, // within the two minutes that clocks may differ
             new { set = new { iat = In(1) } },
             new { removeHeader = new[] { "kid" } },
+            new { sign = "ES256" },
         })
         {
             using var browser = app.NewBrowser();
@@ -99,8 +111,7 @@ public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
         {
             var page = await app.SignInAsync(browser, account);
             Assert.Equal("untrusted", ReasonOf(page));
-            var reference = System.Web.HttpUtility.ParseQueryString(page.RequestMessage!.RequestUri!.Query)["reference"]!;
-            Assert.Contains(app.Log, l => l.Contains($"the check {check},", StringComparison.Ordinal) && l.Contains(reference, StringComparison.Ordinal));
+            Assert.Contains($"the check {check},", app.WhyOf(page), StringComparison.Ordinal);
             Assert.False(await browser.IsInAsync());
         }
         finally
@@ -128,10 +139,4 @@ public sealed class TokenTests(TrustingApp app) : IClassFixture<TrustingApp>
             }
         }
     }
-}
-
-/// <summary>Trusts one audience besides its own.</summary>
-public sealed class TrustingApp(TestServers servers) : SignInApp(servers)
-{
-    protected override Dictionary<string, string?> Settings => new(base.Settings, StringComparer.Ordinal) { ["TrustedAudiences"] = "trusted" };
 }

@@ -66,8 +66,8 @@ internal sealed class JsonWebToken
     /// <summary>The audiences: one text or several.</summary>
     public IReadOnlyList<string> Audiences => !Claims.TryGetProperty("aud", out var aud) ? [] : aud.ValueKind switch
     {
-        JsonValueKind.String => [aud.GetString()!],
-        JsonValueKind.Array when aud.EnumerateArray().All(a => a.ValueKind is JsonValueKind.String) => [.. aud.EnumerateArray().Select(a => a.GetString()!)],
+        JsonValueKind.String when TextOf(aud) is { } one => [one],
+        JsonValueKind.Array when aud.EnumerateArray().All(a => TextOf(a) is not null) => [.. aud.EnumerateArray().Select(a => TextOf(a)!)],
         _ => [],
     };
 
@@ -75,10 +75,25 @@ internal sealed class JsonWebToken
     public static bool IsTrue(JsonElement claims, string claim) => claims.TryGetProperty(claim, out var value) && value.ValueKind switch
     {
         JsonValueKind.True => true,
-        JsonValueKind.String => value.GetString() is "true" or "1",
+        JsonValueKind.String => TextOf(value) is "true" or "1",
         JsonValueKind.Number => value.TryGetInt32(out var number) && number == 1,
         _ => false,
     };
 
-    public static string? Text(JsonElement of, string name) => of.ValueKind is JsonValueKind.Object && of.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+    /// <summary>A member that is a text; null when it is not there or is none.</summary>
+    public static string? Text(JsonElement of, string name) => of.ValueKind is JsonValueKind.Object && of.TryGetProperty(name, out var value) ? TextOf(value) : null;
+
+    // Half of a surrogate pair is well-formed JSON and yet no text: the reader throws, and whoever sent it must not get an error of ours.
+    private static string? TextOf(JsonElement value)
+    {
+        if (value.ValueKind is not JsonValueKind.String) return null;
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 }

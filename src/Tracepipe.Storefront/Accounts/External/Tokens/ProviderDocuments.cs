@@ -74,11 +74,11 @@ internal sealed partial class ProviderDocuments(OidcProvider provider, HttpClien
         await fetching.WaitAsync(cancel);
         try
         {
-            if (known is { } other && other.At != before.At) return other; // somebody else has just asked
+            if (known is { } other && !ReferenceEquals(other, before)) return other; // somebody else has just asked
             if (clock.GetElapsedTime(unplanned.Since) > TimeSpan.FromMinutes(1)) unplanned = (clock.GetTimestamp(), 0);
             if (unplanned.Count >= UnplannedPerMinute) return null; // tokens with made-up key names must not become requests to the provider
             unplanned.Count++;
-            return known = before with { Keys = await FetchKeysAsync(before.Metadata, cancel), At = clock.GetTimestamp() };
+            return known = before with { Keys = await FetchKeysAsync(before.Metadata, cancel) }; // the discovery document is as old as it was
         }
         catch (ProviderUnavailableException why)
         {

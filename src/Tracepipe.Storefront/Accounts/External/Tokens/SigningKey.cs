@@ -48,17 +48,26 @@ internal sealed class SigningKey
             {
                 case "RSA" when Of("alg") is null or "RS256":
                     var modulus = Base64Url.DecodeFromChars(Of("n"));
-                    return modulus.Length < 256 ? null : new SigningKey(Of("kid"), new RSAParameters { Modulus = modulus, Exponent = Base64Url.DecodeFromChars(Of("e")) }, ec: null); // RFC 7518: 2048 bits or more
+                    var exponent = Base64Url.DecodeFromChars(Of("e"));
+                    return modulus.Length < 256 || exponent.Length == 0 ? null : Usable(new SigningKey(Of("kid"), new RSAParameters { Modulus = modulus, Exponent = exponent }, ec: null)); // RFC 7518: 2048 bits or more
                 case "EC" when Of("alg") is null or "ES256" && Of("crv") is "P-256":
                     var point = new ECPoint { X = Base64Url.DecodeFromChars(Of("x")), Y = Base64Url.DecodeFromChars(Of("y")) };
-                    return point is { X.Length: 32, Y.Length: 32 } ? new SigningKey(Of("kid"), rsa: null, new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = point }) : null;
+                    return point is { X.Length: 32, Y.Length: 32 } ? Usable(new SigningKey(Of("kid"), rsa: null, new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = point })) : null;
                 default:
                     return null;
             }
         }
-        catch (FormatException)
+        catch (Exception unreadable) when (unreadable is FormatException or CryptographicException)
         {
             return null; // a key that cannot be read signs nothing
         }
+    }
+
+    /// <exception cref="CryptographicException">The numbers are no key: a point beside the curve.</exception>
+    private static SigningKey Usable(SigningKey key)
+    {
+        if (key.rsa is { } modulus) RSA.Create(modulus).Dispose();
+        else ECDsa.Create(key.ec!.Value).Dispose();
+        return key;
     }
 }

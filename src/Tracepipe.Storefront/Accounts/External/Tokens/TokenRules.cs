@@ -28,7 +28,8 @@ internal sealed class TokenRules(OidcProvider provider, string issuer, DateTimeO
     {
         var fitting = keys.Where(k => k.Fits(token)).ToList();
         if (fitting.Count == 0) return TokenFault.UnknownKey;
-        return fitting.Exists(k => k.HasSigned(token)) ? TokenFault.None : TokenFault.Signature;
+        if (fitting.Exists(k => k.HasSigned(token))) return TokenFault.None;
+        return token.KeyId is null ? TokenFault.UnknownKey : TokenFault.Signature; // without a name it may be signed with a new key
     }
 
     /// <summary>The claims of an id_token whose signature is good.</summary>
@@ -73,8 +74,10 @@ internal sealed class TokenRules(OidcProvider provider, string issuer, DateTimeO
         return token.Instant("nbf") is { } notBefore && (notBefore == DateTimeOffset.MinValue || notBefore > now + Skew) ? TokenFault.NotYetValid : TokenFault.None;
     }
 
-    private TokenFault CheckSubject(JsonWebToken token) =>
-        token["sub"] is { Length: > 0 and <= 255 } && token[provider.SubjectClaim] is { Length: > 0 and <= 255 } ? TokenFault.None : TokenFault.Subject;
+    private TokenFault CheckSubject(JsonWebToken token) => IsSubject(token["sub"]) && IsSubject(token[provider.SubjectClaim]) ? TokenFault.None : TokenFault.Subject;
+
+    // Section 2: at most 255 characters of ASCII.
+    private static bool IsSubject(string? subject) => subject is { Length: > 0 and <= 255 } && subject.All(c => char.IsAscii(c) && !char.IsControl(c));
 
     private static string HalfHash(string text) => Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(text)).AsSpan(0, 16));
 
