@@ -67,6 +67,17 @@ internal static class BillingModule
         services.AddSingleton<UsageSummaries>();
         services.AddSingleton<CreditPurchases>();
         services.AddSingleton<SpendCaps>();
+        services.AddWrite<UsageInvoiceDraft>();
+        services.AddWrite<UsageInvoiceItem>();
+        services.AddWrite<UsageInvoiceFinalization>();
+        services.AddWrite<UsageInvoicePayment>();
+        services.AddSingleton<UsageInvoiceState>();
+        services.AddSingleton<UsageInvoices>();
+        services.AddSingleton<UsageInvoicePush>();
+        services.AddSingleton<MonthlyClose>();
+        services.AddSingleton<InvoiceList>();
+        services.AddSingleton<Dunning>();
+        services.AddHostedService<UsageInvoiceClock>();
         services.AddAfter<CreditsBought>((bought, transaction, _, cancel) => CreditPurchases.PostAsync(bought, transaction, cancel));
         services.AddSingleton<PlanUpkeep>();
         services.AddHostedService(s => s.GetRequiredService<PlanUpkeep>());
@@ -96,6 +107,7 @@ internal static class BillingModule
         app.MapBillingApi();
         app.MapSubscriptionsApi();
         app.MapCreditsApi();
+        app.MapInvoicesApi();
         app.MapCardForms();
         app.MapPlanForms();
         app.MapReturns();

@@ -51,6 +51,9 @@ internal static class BearerClaims
 
 internal sealed record PermissionRequirement(string Permission) : IAuthorizationRequirement;
 
+/// <summary>Metadata of a route that names a thing and not its organization: says whose it is, null when nobody's.</summary>
+internal sealed record FindsOrganization(Func<HttpContext, Task<Guid?>> Find);
+
 internal sealed record OperatorRequirement : IAuthorizationRequirement;
 
 internal sealed class PermissionHandler(Memberships memberships, Database database, TimeProvider clock, IHttpContextAccessor accessor) : AuthorizationHandler<PermissionRequirement>
@@ -75,6 +78,7 @@ internal sealed class PermissionHandler(Memberships memberships, Database databa
         Membership? found = null;
         if (http.GetRouteValue("org") is string slug) found = await memberships.FindAsync(slug, person, cancel);
         else if (http.GetRouteValue("organization_id") is string text && Guid.TryParse(text, out var id)) found = await memberships.FindAsync(id, person, cancel);
+        else if (http.GetEndpoint()?.Metadata.GetMetadata<FindsOrganization>() is { } finds && await finds.Find(http) is { } owner) found = await memberships.FindAsync(owner, person, cancel);
         if (string.Equals(user.Identity!.AuthenticationType, BearerClaims.Scheme, StringComparison.Ordinal))
         {
             var chosen = Guid.Parse(user.FindFirst(BearerClaims.Organization)!.Value);
@@ -155,5 +159,5 @@ internal sealed class AuthorizationAnswers : IAuthorizationMiddlewareResultHandl
         else context.Response.StatusCode = problem.Status;
     }
 
-    private static string Noun(HttpContext context) => context.Request.RouteValues.ContainsKey("organization_id") ? "Organization" : "The page";
+    private static string Noun(HttpContext context) => context.Request.RouteValues.ContainsKey("organization_id") ? "Organization" : context.Request.RouteValues.ContainsKey("invoice_id") ? "Invoice" : "The page";
 }

@@ -166,7 +166,7 @@ internal static class PlanVerbs
 }
 
 /// <summary>The same without webhooks, so that time can be moved: what happened at Stripe is read from its list of events.</summary>
-public sealed class TimedPlanApp(TestServers servers) : PlanApp(servers)
+public class TimedPlanApp(TestServers servers) : PlanApp(servers)
 {
     protected override bool Delivers => false;
 

@@ -126,7 +126,7 @@ public sealed class RatingTests
                 (level, var shares) = level.Until(at);
                 often.AddRange(shares);
             }
-            var months = often.GroupBy(s => s.Month).Select(g => new StorageShare(g.Key, g.Sum(s => s.Total), g.Sum(s => s.Above)));
+            var months = often.GroupBy(s => s.Month).Select(g => new StorageShare(g.Key, g.Sum(s => s.Total), g.Sum(s => s.Above), g.First().From, g.Last().To));
             Assert.Equal(once, months);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
     }

@@ -76,6 +76,8 @@ internal sealed class CardProjection(Database database, StripeConnection stripe,
             q.Execute($"update payment_methods set is_default = false where organization_id = {organization} and is_default and id is distinct from {look.Default}::text");
             foreach (var id in gone) q.Execute(Detach(organization, id, now));
             foreach (var method in there) q.Execute(Upsert(organization, method, string.Equals(method.Id, look.Default, StringComparison.Ordinal)));
+            if (look.Default is { } chosen && stored.Value.All(c => !(c.IsDefault && string.Equals(c.Id, chosen, StringComparison.Ordinal))))
+                q.Execute($"update invoices set retry_at = {now} where organization_id = {organization} and kind = 'usage' and status = 'open' and dunning_since is not null"); // another card pays from now on
             q.Execute($"update billing_accounts set shown_ticket = {look.Ticket} where organization_id = {organization}");
             if (there.Count > 0 && !account.Value.HadCard)
                 q.Execute($"""

@@ -4,7 +4,7 @@ using Tracepipe.Stripe;
 namespace Tracepipe.Storefront.Billing;
 
 /// <summary>Events about purchases, plans and their invoices. Each looks up what it is about and brings the organization's plan to what Stripe has now.</summary>
-internal sealed partial class PlanEvents(Database database, StripeConnection stripe, SubscriptionProjection projection, InvoiceMirror mirror, Fulfilment fulfilment, LifetimePlans lifetimes, CreditPurchases credits, ILogger<PlanEvents> log)
+internal sealed partial class PlanEvents(Database database, StripeConnection stripe, SubscriptionProjection projection, InvoiceMirror mirror, Fulfilment fulfilment, LifetimePlans lifetimes, CreditPurchases credits, UsageInvoices usage, ILogger<PlanEvents> log)
 {
     private static ReadOptions Read => Patience.OfWorker.Read;
 
@@ -74,6 +74,7 @@ internal sealed partial class PlanEvents(Database database, StripeConnection str
     private async Task<EventEffect> InvoiceAsync(string id, CancellationToken cancel)
     {
         if (await mirror.LookAsync(id, Patience.OfWorker, cancel) is not { } look) return EventHandlers.Nobody;
+        if (usage.Follow(look.Organization, look.Invoice) is { } ours) return ours;
         var plan = look.Invoice.Subscription is null ? EventHandlers.Nobody : await OfCustomerAsync(look.Invoice.Customer!.Id, cancel);
         return plan.And(new EventEffect(async (transaction, c) =>
         {

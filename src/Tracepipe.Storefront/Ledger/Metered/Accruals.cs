@@ -6,14 +6,15 @@ namespace Tracepipe.Storefront.Ledger;
 /// <summary>Use beyond the included of a meter at a price in a bill month, and how its cents were paid.</summary>
 /// <param name="OriginMonth">When it was used: an earlier month when that was closed before the use was reported.</param>
 /// <param name="Quantity">Exact.</param>
+/// <param name="Series">0 while it grows; what an invoice has taken has a higher one.</param>
 /// <param name="HeldBackMinor">Cents that neither credits nor the cap had room for.</param>
-internal sealed record Accrual(DateOnly BillMonth, DateOnly OriginMonth, string Meter, decimal UnitPrice, decimal Quantity, long CreditsMinor, long MeteredMinor, long HeldBackMinor, int Postings, DateTimeOffset? UnsettledSince)
+internal sealed record Accrual(DateOnly BillMonth, DateOnly OriginMonth, string Meter, decimal UnitPrice, decimal Quantity, long CreditsMinor, long MeteredMinor, long HeldBackMinor, int Postings, DateTimeOffset? UnsettledSince, int Series)
 {
     /// <summary>Cents that somebody has paid or will be asked for.</summary>
     public long DecidedMinor => CreditsMinor + MeteredMinor + HeldBackMinor;
 
     internal static Accrual Read(NpgsqlDataReader r) => new(r.GetFieldValue<DateOnly>(0), r.GetFieldValue<DateOnly>(1), r.GetString(2), r.GetDecimal(3) / 1.000000000000000000m, r.GetDecimal(4) / 1.000000000000000000m,
-        r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt32(8), r.IsDBNull(9) ? null : r.GetFieldValue<DateTimeOffset>(9));
+        r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt32(8), r.IsDBNull(9) ? null : r.GetFieldValue<DateTimeOffset>(9), r.GetInt32(10));
 }
 
 /// <summary>Adds up what is used beyond the included (billing rules, decision 7). Callers hold the organization's lock.</summary>
@@ -21,14 +22,16 @@ internal static class Accruals
 {
     /// <summary>Adds a quantity whose cents are not decided yet.</summary>
     /// <param name="usedAt">Decides the month, unless that is closed: then it is shown with the month of <paramref name="now"/>.</param>
-    public static async Task AddAsync(Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <returns>The month whose invoice shows it.</returns>
+    public static async Task<DateOnly> AddAsync(Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         var origin = BillMonth.Of(usedAt);
         var month = await OpenMonthAsync(organization, origin, now, transaction, cancel);
         await transaction.ExecuteAsync($"""
             insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, unsettled_since) values ({organization}, {month}, {origin}, {meter}, {unitPrice}, {quantity}, {usedAt})
-            on conflict (organization_id, bill_month, meter, unit_price, origin_month) do update set quantity = a.quantity + excluded.quantity, unsettled_since = least(a.unsettled_since, excluded.unsettled_since)
+            on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity, unsettled_since = least(a.unsettled_since, excluded.unsettled_since)
             """, cancel);
+        return month;
     }
 
     /// <summary>Adds units that were paid when they were granted.</summary>
@@ -39,7 +42,7 @@ internal static class Accruals
         await transaction.ExecuteAsync($"""
             insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor)
             values ({organization}, {month}, {origin}, {meter}, {unitPrice}, {units}::numeric, {creditsMinor}, {meteredMinor})
-            on conflict (organization_id, bill_month, meter, unit_price, origin_month) do update set quantity = a.quantity + excluded.quantity,
+            on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity,
               credits_minor = a.credits_minor + excluded.credits_minor, metered_minor = a.metered_minor + excluded.metered_minor
             """, cancel);
     }
@@ -51,15 +54,15 @@ internal static class Accruals
         return transaction.ExecuteAsync($"""
             insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, unsettled_since)
             select {organization}, {day}, {day}, {meter}, {unitPrice},
-              {quantity} - coalesce((select sum(quantity) from accruals where organization_id = {organization} and bill_month = {day} and meter = {meter} and unit_price <> {unitPrice}), 0), {month.Start}
-            on conflict (organization_id, bill_month, meter, unit_price, origin_month) do update set quantity = excluded.quantity, unsettled_since = coalesce(a.unsettled_since, excluded.unsettled_since)
+              {quantity} - coalesce((select sum(quantity) from accruals where organization_id = {organization} and bill_month = {day} and meter = {meter} and (unit_price <> {unitPrice} or series > 0)), 0), {month.Start}
+            on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = excluded.quantity, unsettled_since = coalesce(a.unsettled_since, excluded.unsettled_since)
             """, cancel);
     }
 
     /// <summary>Asks for all accruals of a bill month.</summary>
     public static Answer<IReadOnlyList<Accrual>> AskMonth(Questions q, Guid organization, DateOnly month) => q.List($"""
-        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since
-        from accruals where organization_id = {organization} and bill_month = {month} order by meter, unit_price, origin_month
+        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series
+        from accruals where organization_id = {organization} and bill_month = {month} order by meter, unit_price, origin_month, series
         """, Accrual.Read);
 
     /// <summary>The month whose invoice can still show it.</summary>

@@ -15,7 +15,8 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     /// <param name="standing">As <see cref="Standings.LockAsync"/> returned it.</param>
     /// <param name="model">The model whose price counts, if the meter has prices by model.</param>
     /// <param name="usedAt">When it was used: decides the quota period and the bill month.</param>
-    public async Task UseAsync(Standing standing, string meter, string? model, decimal quantity, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <param name="batches">The transactions that stored the events of it.</param>
+    public async Task UseAsync(Standing standing, string meter, string? model, decimal quantity, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel, Guid[]? batches = null)
     {
         var organization = standing.OrganizationId;
         var allowance = await standings.AllowanceAsync(standing, usedAt, cancel);
@@ -24,10 +25,16 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
             insert into quotas as q (organization_id, pocket, meter, period_start, used) values ({organization}, {pocket}, {meter}, {start}, {quantity})
             on conflict (organization_id, pocket, meter, period_start) do update set used = q.used + excluded.used returning used - {quantity}
             """, r => r.GetDecimal(0), cancel);
-        var (_, beyond) = Rating.Split(allowance.LimitOf(meter), before, quantity);
+        var limit = allowance.LimitOf(meter);
+        var (_, beyond) = Rating.Split(limit, before, quantity);
         var prices = standing.LivePlanAt(usedAt) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
         var price = Rating.UnitPrice(prices, meter, model);
-        if (beyond > 0 && price > 0) await Accruals.AddAsync(organization, meter, price, beyond, usedAt, now, transaction, cancel);
+        if (beyond <= 0 || price <= 0) return;
+        var month = await Accruals.AddAsync(organization, meter, price, beyond, usedAt, now, transaction, cancel);
+        await transaction.ExecuteAsync($"""
+            insert into priced_uses (organization_id, id, bill_month, origin_month, meter, model, unit_price, used_at, batches, quantity, included, used_before, beyond)
+            values ({organization}, {Guid.CreateVersion7()}, {month}, {BillMonth.Of(usedAt)}, {meter}, {model}::text, {price}, {usedAt}, {batches ?? []}, {quantity}, {limit}, {before}, {beyond})
+            """, cancel);
     }
 
     /// <summary>Decides the whole cents of everything that has accrued in open months.</summary>
@@ -45,9 +52,15 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
         var organization = standing.OrganizationId;
         await storage.ChangeAsync(standing, 0, now, transaction, cancel);
         if (await transaction.ExecuteAsync($"insert into bill_months (organization_id, bill_month, closed_at) values ({organization}, {month}, {now}) on conflict do nothing", cancel) == 0) return false;
+        await RoundAsync(organization, month, now, transaction, cancel);
+        return true;
+    }
+
+    /// <summary>Decides the last cent of what has accrued in a month, because an invoice is to be made of it.</summary>
+    public static async Task RoundAsync(Guid organization, DateOnly month, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
         foreach (var accrual in await OpenAsync(organization, month, transaction, cancel))
             await DecideAsync(organization, accrual, Money.Round(accrual.Quantity * accrual.UnitPrice).Minor, now, transaction, cancel);
-        return true;
     }
 
     /// <summary>Lets credits and the raised cap pay for what was held back. What was used in a closed month becomes a line of the current one.</summary>
@@ -56,7 +69,7 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     public static async Task<long> PayHeldBackAsync(Guid organization, bool fromCardToo, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         var owed = await transaction.ListAsync($"""
-            select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since
+            select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series
             from accruals where organization_id = {organization} and held_back_minor > 0 order by bill_month, meter, unit_price, origin_month
             """, Accrual.Read, cancel);
         var paid = 0L;
@@ -66,7 +79,7 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
             var (credits, metered) = await PayAsync(organization, accrual, accrual.HeldBackMinor, fromCardToo ? BillMonth.Of(now) : null, now, now, transaction, cancel);
             if (credits + metered == 0) continue;
             paid += credits + metered;
-            var isOpen = open == accrual.BillMonth;
+            var isOpen = open == accrual.BillMonth && accrual.Series == 0; // what an invoice has taken stays as it was
             await WriteAsync(organization, accrual, isOpen ? credits : 0, isOpen ? metered : 0, -(credits + metered), accrual.UnsettledSince, transaction, cancel);
             if (!isOpen)
                 await transaction.ExecuteAsync($"""
@@ -78,8 +91,8 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     }
 
     private static Task<IReadOnlyList<Accrual>> OpenAsync(Guid organization, DateOnly? month, Transaction transaction, CancellationToken cancel) => transaction.ListAsync($"""
-        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since
-        from accruals a where organization_id = {organization} and (bill_month = {month}::date
+        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series
+        from accruals a where organization_id = {organization} and series = 0 and (bill_month = {month}::date
           or {month}::date is null and not exists (select 1 from bill_months m where m.organization_id = a.organization_id and m.bill_month = a.bill_month))
         order by bill_month, meter, unit_price, origin_month
         """, Accrual.Read, cancel);
@@ -106,9 +119,9 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
 
     private static Task WriteAsync(Guid organization, Accrual accrual, long credits, long metered, long heldBack, DateTimeOffset? unsettledSince, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
         update accruals set credits_minor = credits_minor + {credits}, metered_minor = metered_minor + {metered}, held_back_minor = held_back_minor + {heldBack}, postings = postings + 1, unsettled_since = {unsettledSince}::timestamptz
-        where organization_id = {organization} and bill_month = {accrual.BillMonth} and meter = {accrual.Meter} and unit_price = {accrual.UnitPrice} and origin_month = {accrual.OriginMonth}
+        where organization_id = {organization} and bill_month = {accrual.BillMonth} and meter = {accrual.Meter} and unit_price = {accrual.UnitPrice} and origin_month = {accrual.OriginMonth} and series = {accrual.Series}
         """, cancel);
 
     // Each decision about an accrual has a name of its own.
-    private static string Name(Accrual a) => string.Create(CultureInfo.InvariantCulture, $"{a.BillMonth:yyyy-MM}/{a.OriginMonth:yyyy-MM}/{a.Meter}/{a.UnitPrice}/{a.Postings}");
+    private static string Name(Accrual a) => string.Create(CultureInfo.InvariantCulture, $"{a.BillMonth:yyyy-MM}/{a.OriginMonth:yyyy-MM}/{a.Meter}/{a.UnitPrice}/{a.Series}/{a.Postings}");
 }

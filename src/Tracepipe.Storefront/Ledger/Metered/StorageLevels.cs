@@ -24,7 +24,7 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
         var stored = await transaction.FirstAsync($"select current_bytes, included_bytes, as_of from storage_levels where organization_id = {organization} for update",
             r => new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), cancel);
         var (level, shares) = stored.Until(now);
-        foreach (var share in shares) await AddAsync(organization, share, transaction, cancel);
+        foreach (var share in shares) await AddAsync(organization, level, share, transaction, cancel);
         await transaction.ExecuteAsync($"update storage_levels set current_bytes = current_bytes + {delta}, included_bytes = {included}, as_of = {level.AsOf}, charged_microseconds = charged_microseconds + {stored.ChargedUntil(now)} where organization_id = {organization}", cancel);
     }
 
@@ -39,7 +39,7 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
     public static Answer<bool> AskAccrues(Questions q, Guid organization) =>
         q.First($"select true from storage_levels where organization_id = {organization} and included_bytes >= 0 and current_bytes > included_bytes", r => r.GetBoolean(0));
 
-    private async Task AddAsync(Guid organization, StorageShare share, Transaction transaction, CancellationToken cancel)
+    private async Task AddAsync(Guid organization, StorageLevel level, StorageShare share, Transaction transaction, CancellationToken cancel)
     {
         var month = BillMonth.Of(share.Month);
         var above = await transaction.FirstAsync($"""
@@ -48,8 +48,16 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
             returning above_byte_microseconds
             """, r => r.GetDecimal(0), cancel);
         // The quantity is set, not added to: the division by 3.6e18 leaves no sum of small errors.
-        if (share.Above > 0 && Rating.UnitPrice(catalogs.Current.Prices, Meter) is > 0 and var price)
-            await Accruals.SetAsync(organization, share.Month, Meter, price, StorageLevel.GbHours(above), transaction, cancel);
+        if (share.Above <= 0 || Rating.UnitPrice(catalogs.Current.Prices, Meter) is not (> 0 and var price)) return;
+        await Accruals.SetAsync(organization, share.Month, Meter, price, StorageLevel.GbHours(above), transaction, cancel);
+        // The same level goes on: its step becomes longer, unless an invoice has taken it.
+        await transaction.ExecuteAsync($"""
+            with longer as (
+              update storage_steps set to_at = {share.To} where organization_id = {organization} and accrual_id is null and bill_month = {month} and to_at = {share.From} and unit_price = {price}
+                and bytes = {level.Bytes} and included_bytes = {level.IncludedBytes} returning 1)
+            insert into storage_steps (organization_id, id, bill_month, unit_price, from_at, to_at, bytes, included_bytes)
+            select {organization}, {Guid.CreateVersion7()}, {month}, {price}, {share.From}, {share.To}, {level.Bytes}, {level.IncludedBytes} where not exists (select 1 from longer)
+            """, cancel);
     }
 }
 

@@ -4,7 +4,7 @@ namespace Tracepipe.Storefront.Ledger;
 
 /// <summary>Stored bytes over time within one bill month, in byte-microseconds.</summary>
 /// <param name="Above">The part beyond the included level.</param>
-internal readonly record struct StorageShare(Period Month, decimal Total, decimal Above);
+internal readonly record struct StorageShare(Period Month, decimal Total, decimal Above, DateTimeOffset From, DateTimeOffset To);
 
 /// <summary>
 /// What lies in storage and since when: a step function, whose integral is exact (time has microseconds, as in the database). Included is a level, so only
@@ -32,7 +32,7 @@ internal readonly record struct StorageLevel(long Bytes, long IncludedBytes, Dat
             var month = Period.CalendarMonth(from);
             var end = month.End < to ? month.End : to;
             var length = (decimal)((end - from).Ticks / TimeSpan.TicksPerMicrosecond);
-            if (Bytes > 0) shares.Add(new StorageShare(month, Bytes * length, Above * length));
+            if (Bytes > 0) shares.Add(new StorageShare(month, Bytes * length, Above * length, from, end));
             from = end;
         }
         return (this with { AsOf = to }, shares);

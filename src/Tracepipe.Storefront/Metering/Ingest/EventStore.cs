@@ -149,10 +149,12 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
     {
         await using var batch = new NpgsqlBatch(open);
         var add = new NpgsqlBatchCommand("""
-            insert into usage_events (organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, received_at)
-            select organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, $1 from staging
+            insert into usage_events (organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, received_at, batch)
+            select organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, $1, $2 from staging
             """);
         add.Parameters.AddWithValue(NpgsqlDbType.TimestampTz, clock.GetUtcNow().UtcDateTime);
+        var name = Guid.CreateVersion7(); // by which what is priced finds its events again
+        add.Parameters.AddWithValue(name);
         batch.BatchCommands.Add(add);
         batch.BatchCommands.Add(new NpgsqlBatchCommand("""
             insert into usage_hours (organization_id, hour, meter, key_id, model, suite_id, quantity, events)
@@ -160,10 +162,12 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
             from staging group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
             on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = usage_hours.quantity + excluded.quantity, events = usage_hours.events + excluded.events
             """));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("""
-            insert into usage_pending (organization_id, meter, model, used_at, quantity)
-            select organization_id, meter, coalesce(model, ''), min(time), sum(quantity) from staging group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4
-            """));
+        var pending = new NpgsqlBatchCommand("""
+            insert into usage_pending (organization_id, meter, model, used_at, quantity, batch)
+            select organization_id, meter, coalesce(model, ''), min(time), sum(quantity), $1 from staging group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4
+            """);
+        pending.Parameters.AddWithValue(name);
+        batch.BatchCommands.Add(pending);
         await batch.ExecuteNonQueryAsync(cancel);
     }
 

@@ -50,14 +50,14 @@ internal sealed partial class UsageSettler(Database database, Standings standing
     public async Task<bool> TakeAsync(Standing standing, Transaction transaction, CancellationToken cancel)
     {
         var taken = await transaction.ListAsync($"""
-            with taken as (delete from usage_pending where organization_id = {standing.OrganizationId} returning meter, model, used_at, quantity)
-            select meter, model, min(used_at), sum(quantity) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
-            """, r => (Meter: r.GetString(0), Model: r.GetString(1), UsedAt: r.GetFieldValue<DateTimeOffset>(2), Quantity: r.GetDecimal(3)), cancel);
+            with taken as (delete from usage_pending where organization_id = {standing.OrganizationId} returning meter, model, used_at, quantity, batch)
+            select meter, model, min(used_at), sum(quantity), array_agg(distinct batch) filter (where batch is not null) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
+            """, r => (Meter: r.GetString(0), Model: r.GetString(1), UsedAt: r.GetFieldValue<DateTimeOffset>(2), Quantity: r.GetDecimal(3), Batches: r.IsDBNull(4) ? null : r.GetFieldValue<Guid[]>(4)), cancel);
         var now = clock.GetUtcNow();
         foreach (var use in taken)
         {
             if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, use.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Quantity }) continue; // costs nothing
-            await settlement.UseAsync(standing, use.Meter, use.Model.Length == 0 ? null : use.Model, use.Quantity, use.UsedAt, now, transaction, cancel);
+            await settlement.UseAsync(standing, use.Meter, use.Model.Length == 0 ? null : use.Model, use.Quantity, use.UsedAt, now, transaction, cancel, use.Batches);
         }
         return taken.Count > 0;
     }

@@ -1,0 +1,213 @@
+using System.Globalization;
+using Npgsql;
+using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Metering;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+
+namespace Tracepipe.Storefront.Billing;
+
+/// <summary>
+/// Makes usage invoices of what has accrued (billing rules, decision 10): at the close of a month, once on however many nodes, or when somebody asks. Below the
+/// minimum charge nothing is made and the lines are carried to the next month.
+/// </summary>
+internal sealed partial class MonthlyClose(Database database, Standings standings, UsageSettler settler, Settlement settlement, Catalogs catalogs, UsageInvoicePush push, FaultPoints faults, TimeProvider clock, ILogger<MonthlyClose> log)
+{
+    /// <summary>A month is closed this long after its end.</summary>
+    public static readonly TimeSpan Wait = TimeSpan.FromHours(1);
+
+    /// <summary>A carried line that nothing was added to in so many months is written off.</summary>
+    private const int MonthsCarried = 12;
+
+    /// <summary>Something to be invoiced: an accrual, or a line that another month has left.</summary>
+    private sealed record Item(string Meter, string Description, DateOnly Origin, decimal Quantity, decimal UnitPrice, long AmountMinor, long HeldBackMinor, long CreditsMinor, string Kind, Guid? AccrualId, Guid? ItemId);
+
+    /// <summary>Closes every month that is over, of every organization that has used something in it.</summary>
+    /// <returns>How many months of organizations were closed now.</returns>
+    public async Task<int> CloseDueAsync(CancellationToken cancel)
+    {
+        var current = BillMonth.Of(clock.GetUtcNow() - Wait);
+        var closed = 0;
+        while (true)
+        {
+            Answer<IReadOnlyList<(Guid Organization, DateOnly Month)>>? due = null;
+            await database.WorkReadAsync(q => due = q.List($"""
+                select organization_id, bill_month from (
+                  select organization_id, bill_month from accruals where series = 0 and bill_month < {current}
+                  union select organization_id, bill_month from bill_items where invoice_id is null and bill_month < {current}
+                  union select organization_id, date_trunc('month', as_of at time zone 'UTC')::date from storage_levels
+                    where included_bytes >= 0 and current_bytes > included_bytes and date_trunc('month', as_of at time zone 'UTC')::date < {current}) used
+                where not exists (select 1 from bill_months m where m.organization_id = used.organization_id and m.bill_month = used.bill_month)
+                order by bill_month, organization_id limit 500
+                """, r => (r.GetGuid(0), r.GetFieldValue<DateOnly>(1))), cancel);
+            var before = closed;
+            foreach (var (organization, month) in due!.Value)
+            {
+                try
+                {
+                    await CloseAsync(organization, month, cancel);
+                    closed++;
+                }
+                catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
+                {
+                    NotClosed(log, failure, organization, month); // the others go on; this one is tried again
+                }
+            }
+            if (due.Value.Count < 500 || closed == before) return closed;
+        }
+    }
+
+    /// <summary>Closes a month of an organization. Closing it again, here or on another node, does nothing.</summary>
+    /// <returns>The invoice; null when none was made.</returns>
+    public async Task<Guid?> CloseAsync(Guid organization, DateOnly month, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        await using var transaction = await database.BeginWorkAsync(cancel);
+        var standing = await standings.LockAsync(organization, transaction, cancel);
+        await settler.TakeAsync(standing, transaction, cancel); // what was reported in time and is not priced yet
+        if (!await settlement.CloseAsync(standing, month, now, transaction, cancel)) return null;
+        var items = await ItemsAsync(organization, month, transaction, cancel);
+        await faults.ReachAsync("close.rounded", cancel);
+        var invoice = await MakeAsync(organization, month, items, now, transaction, cancel);
+        if (invoice is null) await CarryAsync(organization, month, items, now, transaction, cancel);
+        await faults.ReachAsync("close.made", cancel);
+        await transaction.CommitAsync(cancel);
+        await faults.ReachAsync("close.committed", cancel);
+        push.Bell.Ring();
+        return invoice;
+    }
+
+    /// <summary>Makes an invoice of what this month has come to so far.</summary>
+    /// <returns>Null when there is nothing, or less than the minimum charge.</returns>
+    public async Task<Guid?> GenerateAsync(Guid organization, Actor by, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        await using var transaction = await database.BeginWorkAsync(cancel);
+        var standing = await standings.LockAsync(organization, transaction, cancel);
+        await settler.TakeAsync(standing, transaction, cancel);
+        await settlement.SettleAsync(standing, now, transaction, cancel);
+        var month = BillMonth.Of(now);
+        await Settlement.RoundAsync(organization, month, now, transaction, cancel);
+        var invoice = await MakeAsync(organization, month, await ItemsAsync(organization, month, transaction, cancel), now, transaction, cancel);
+        if (invoice is null) return null; // and the month goes on as if nobody had asked
+        await Audit.WriteAsync(transaction, new AuditEntry(organization, "invoice.generated", by), now, cancel);
+        await transaction.CommitAsync(cancel);
+        push.Bell.Ring();
+        return invoice;
+    }
+
+    private async Task<IReadOnlyList<Item>> ItemsAsync(Guid organization, DateOnly month, Transaction transaction, CancellationToken cancel)
+    {
+        var prices = catalogs.Current.Prices;
+        // From here on it no longer grows: what is used later accrues anew beside it.
+        var accruals = await transaction.ListAsync($"""
+            update accruals a set id = gen_random_uuid(), series = 1 + (select max(o.series) from accruals o where o.organization_id = a.organization_id and o.bill_month = a.bill_month)
+            where a.organization_id = {organization} and a.bill_month = {month} and a.series = 0 and a.quantity > 0
+            returning a.bill_month, a.origin_month, a.meter, a.unit_price, a.quantity, a.credits_minor, a.metered_minor, a.held_back_minor, a.id
+            """, r => (BillMonth: r.GetFieldValue<DateOnly>(0), Origin: r.GetFieldValue<DateOnly>(1), Meter: r.GetString(2), UnitPrice: r.GetDecimal(3) / 1.000000000000000000m, Quantity: r.GetDecimal(4) / 1.000000000000000000m,
+                Credits: r.GetInt64(5), Metered: r.GetInt64(6), HeldBack: r.GetInt64(7), Id: r.GetGuid(8)), cancel);
+        var carried = await transaction.ListAsync($"""
+            select id, kind, meter, unit_price, quantity, amount_minor, credits_minor, origin_month, accrual_id from bill_items
+            where organization_id = {organization} and bill_month = {month} and invoice_id is null order by origin_month, meter, unit_price, id
+            """, r =>
+        {
+            var origin = r.GetFieldValue<DateOnly>(7);
+            var why = r.GetString(1) is "carried" ? $"carried from {Month(origin)}" : "was held back by the spend cap";
+            return new Item(r.GetString(2), $"{Rating.Describe(prices, r.GetString(2), BillMonth.PeriodOf(origin))} ({why})", origin, r.GetDecimal(4) / 1.000000000000000000m, r.GetDecimal(3) / 1.000000000000000000m, r.GetInt64(5), 0,
+                r.GetInt64(6), r.GetString(1), r.IsDBNull(8) ? null : r.GetGuid(8), r.GetGuid(0));
+        }, cancel);
+        var order = prices.Meters.Select((m, i) => (m.Key, i)).ToDictionary(m => m.Key, m => m.i, StringComparer.Ordinal);
+        return
+        [
+            .. carried,
+            .. accruals.OrderBy(a => order.GetValueOrDefault(a.Meter, int.MaxValue)).ThenBy(a => a.Meter, StringComparer.Ordinal).ThenBy(a => a.Origin).ThenBy(a => a.UnitPrice).Select(a =>
+                new Item(a.Meter, Rating.Describe(prices, a.Meter, BillMonth.PeriodOf(a.Origin)) + (a.Origin == a.BillMonth ? "" : " (reported late)"), a.Origin, a.Quantity, a.UnitPrice, a.Credits + a.Metered + a.HeldBack, a.HeldBack, a.Credits, "use", a.Id, null)),
+        ];
+    }
+
+    private async Task<Guid?> MakeAsync(Guid organization, DateOnly month, IReadOnlyList<Item> items, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        var total = items.Sum(i => i.AmountMinor - i.HeldBackMinor);
+        var credits = items.Sum(i => i.CreditsMinor);
+        var (due, minimum) = (total - credits, catalogs.Current.Prices.MinimumChargeCents);
+        if (total < Math.Max(1, minimum) || (due > 0 && due < minimum)) return null;
+
+        var (id, period, isCovered) = (Guid.CreateVersion7(), BillMonth.PeriodOf(month), due == 0);
+        var last = await transaction.FirstAsync($"insert into invoice_numbers as n (year, last) values ({now.UtcDateTime.Year}, 1) on conflict (year) do update set last = n.last + 1 returning last", r => r.GetInt32(0), cancel);
+        await transaction.ExecuteAsync($"""
+            insert into invoices (organization_id, id, kind, number, status, billing_reason, currency, subtotal_cents, tax_cents, discount_cents, total_cents, credits_applied_cents, amount_due_cents, amount_paid_cents,
+              description, period_start, period_end, bill_month, finalized_at, paid_at, push_due_at, created_at, updated_at)
+            values ({organization}, {id}, 'usage', {UsageInvoice.NumberOf(now.UtcDateTime.Year, last)}, {(isCovered ? "paid" : "draft")}, 'usage', 'USD', {total}, 0, 0, {total}, {credits}, {due}, 0,
+              {$"Usage of {Month(month)}"}, {period.Start}, {period.End}, {month}, {(isCovered ? now : null)}::timestamptz, {(isCovered ? now : null)}::timestamptz, {(isCovered ? null : now)}::timestamptz, {now}, {now})
+            """, cancel);
+        await transaction.ReadAsync(q =>
+        {
+            var ordinal = 0;
+            foreach (var item in items)
+            {
+                var origin = BillMonth.PeriodOf(item.Origin);
+                q.Execute(Line(item.Description, item.Meter, item.Quantity, item.UnitPrice, item.AmountMinor, origin, item.Kind, item.AccrualId, item.ItemId));
+                if (item.HeldBackMinor > 0) q.Execute(Line($"{Rating.Describe(catalogs.Current.Prices, item.Meter, origin)} (held back by the spend cap)", item.Meter, 1, -item.HeldBackMinor / 100m, -item.HeldBackMinor, origin, "not_charged", item.AccrualId, null));
+            }
+            FormattableString Line(string description, string meter, decimal quantity, decimal price, long amount, Period about, string kind, Guid? accrual, Guid? item) => $"""
+                insert into invoice_lines (organization_id, invoice_id, ordinal, description, meter, quantity, unit_price, amount_cents, period_start, period_end, kind, accrual_id, item_id)
+                values ({organization}, {id}, {ordinal++}, {description}, {meter}, {quantity}, {price}, {amount}, {about.Start}, {about.End}, {kind}, {accrual}::uuid, {item}::uuid)
+                """;
+            var taken = items.Where(i => i.Kind is "use" or "carried").Select(i => i.AccrualId).OfType<Guid>().ToArray();
+            q.Execute($"update accruals set invoice_id = {id} where organization_id = {organization} and id = any({taken})");
+            q.Execute($"update bill_items set invoice_id = {id} where organization_id = {organization} and bill_month = {month} and invoice_id is null");
+            RecordsOf(q, organization, items);
+            q.Execute($"update usage_records set invoice_id = {id}, billed_at = {now} where organization_id = {organization} and accrual_id = any({taken})");
+        }, cancel);
+        return id;
+    }
+
+    private async Task CarryAsync(Guid organization, DateOnly month, IReadOnlyList<Item> items, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        if (items.Count == 0) return;
+        var next = month.AddMonths(1);
+        foreach (var item in items)
+        {
+            var left = item.AmountMinor - item.HeldBackMinor;
+            if (left <= 0) continue;
+            if (item.Origin.AddMonths(MonthsCarried) <= month)
+            {
+                var owed = left - item.CreditsMinor;
+                var cause = new Cause("write_off", $"carried/{item.ItemId}", Actor.System, now, Memo: $"{item.Description}: never reached the minimum charge");
+                if (owed > 0) await Book.PostAsync(organization, cause, [new Leg("receivable", Guid.Empty, owed), new Leg("write_offs", Guid.Empty, -owed)], transaction, cancel);
+                continue; // stays behind in its month
+            }
+            if (item.ItemId is { } known) await transaction.ExecuteAsync($"update bill_items set bill_month = {next} where organization_id = {organization} and id = {known}", cancel);
+            else
+                await transaction.ExecuteAsync($"""
+                    insert into bill_items (organization_id, id, bill_month, kind, meter, unit_price, quantity, amount_minor, credits_minor, origin_month, cause, accrual_id)
+                    values ({organization}, {Guid.CreateVersion7()}, {next}, 'carried', {item.Meter}, {item.UnitPrice}, {item.Quantity}, {left}, {item.CreditsMinor}, {item.Origin}, {$"carried/{item.AccrualId}"}, {item.AccrualId}::uuid)
+                    """, cancel);
+        }
+        await transaction.ReadAsync(q => RecordsOf(q, organization, items), cancel);
+    }
+
+    // The records behind what was taken, each behind one accrual. A unit belongs to the month it was granted in, whenever it was committed.
+    private static void RecordsOf(Questions q, Guid organization, IReadOnlyList<Item> items)
+    {
+        foreach (var (meter, origin, price, accrual) in items.Where(i => i.Kind is "use").Select(i => (i.Meter, i.Origin, i.UnitPrice, i.AccrualId!.Value)))
+        {
+            q.Execute($"""
+                update usage_records set accrual_id = {accrual} where organization_id = {organization} and accrual_id is null and usage_type = {meter} and bill_month = {origin} and unit_price = {price} and pocket in ('credits', 'metered')
+                """);
+            q.Execute($"""
+                update priced_uses u set accrual_id = {accrual} from accruals a
+                where a.organization_id = {organization} and a.id = {accrual} and u.organization_id = a.organization_id and u.accrual_id is null
+                  and u.bill_month = a.bill_month and u.origin_month = a.origin_month and u.meter = a.meter and u.unit_price = a.unit_price
+                """);
+            if (string.Equals(meter, StorageLevels.Meter, StringComparison.Ordinal))
+                q.Execute($"update storage_steps set accrual_id = {accrual} where organization_id = {organization} and accrual_id is null and bill_month = {origin} and unit_price = {price}");
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The month {Month} of {Organization} was not closed and is tried again")]
+    private static partial void NotClosed(ILogger log, Exception failure, Guid organization, DateOnly month);
+
+    private static string Month(DateOnly month) => month.ToString("MMMM yyyy", CultureInfo.InvariantCulture);
+}
