@@ -187,7 +187,7 @@ public sealed class PlanJourney(BrowserFixture browser, PlanShop app) : ProductT
 
     private async Task<(IPage Page, TestPerson Person, PlanWalk Walk)> BuyerAsync(int width)
     {
-        var (page, person) = await SignedInAsync(Window("light", width));
+        var (page, person) = await SignedInAsync(Window(width));
         return (page, person, new PlanWalk(page, p => Url(person, p)));
     }
 }
@@ -199,7 +199,7 @@ public sealed class LateWebhookJourney(BrowserFixture browser, PlanShop app) : P
     public async Task A_payment_that_Stripe_tells_late_or_never_is_told_in_the_end(int seconds)
     {
         await app.SilenceAsync();
-        var (page, person) = await SignedInAsync(Window("light", 1440));
+        var (page, person) = await SignedInAsync(Window(1440));
         var walk = new PlanWalk(page, p => Url(person, p));
         await walk.ChooseAsync("Choose Pro");
         await walk.PayAsync(PlanWalk.Visa, "Subscribe");

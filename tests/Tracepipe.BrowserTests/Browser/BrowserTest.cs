@@ -34,9 +34,8 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
         return await context.NewPageAsync();
     }
 
-    /// <summary>Keeps a picture of a page under the artifacts, for people to look at.</summary>
-    protected static Task PictureAsync(IPage page, string name) =>
-        page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, name + ".png"), FullPage = true });
+    /// <summary>Keeps a picture of a page under the artifacts, for people to look at, when they ask for pictures (<c>TRACEPIPE_PICTURES=1</c>).</summary>
+    protected static Task PictureAsync(IPage page, string name) => WantsPictures ? ShootAsync(page, name) : Task.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
@@ -44,7 +43,7 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
         var failed = TestContext.Current.TestState?.Result == TestResult.Failed;
         var number = 0;
         foreach (var page in _contexts.SelectMany(c => c.Pages))
-            if (failed) await PictureAsync(page, $"failed/{FileName(TestContext.Current.Test?.TestDisplayName)}-{++number}");
+            if (failed) await ShootAsync(page, $"failed/{FileName(TestContext.Current.Test?.TestDisplayName)}-{++number}");
         foreach (var context in _contexts) await context.DisposeAsync();
         await CleanUpAsync();
         var unexpected = _complaints.Where(c => !ExpectedComplaints.Any(e => c.Contains(e, StringComparison.Ordinal))).ToList();
@@ -53,6 +52,11 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
 
     /// <summary>Stops what the test started, after its pages are closed.</summary>
     protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
+
+    private static bool WantsPictures { get; } = Environment.GetEnvironmentVariable("TRACEPIPE_PICTURES") == "1";
+
+    private static Task ShootAsync(IPage page, string name) =>
+        page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, name + ".png"), FullPage = true, Animations = ScreenshotAnimations.Disabled });
 
     private static string FileName(string? test) => string.Concat((test ?? "test").Split('.')[^1].Select(c => char.IsLetterOrDigit(c) ? c : '_'));
 }

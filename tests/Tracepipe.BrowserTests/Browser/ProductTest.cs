@@ -1,5 +1,3 @@
-using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using Tracepipe.Tests.App;
 
@@ -33,19 +31,19 @@ public abstract class ProductTest(BrowserFixture browser, TestApp app) : Browser
         return page;
     }
 
-    /// <summary>A window of this size that prefers this colour scheme.</summary>
-    protected static BrowserNewContextOptions Window(string theme, int width) => new()
+    /// <summary>A window of this size, in px.</summary>
+    protected static BrowserNewContextOptions Window(int width) => new()
     {
         ViewportSize = new() { Width = width, Height = width < 800 ? 844 : 900 },
-        ColorScheme = theme == "dark" ? ColorScheme.Dark : ColorScheme.Light,
+        ColorScheme = ColorScheme.Light,
         ReducedMotion = ReducedMotion.Reduce,
     };
 
-    /// <summary>What is wrong with a page as it stands: the rules of axe, sideways scroll at 360 px too; a picture of it is kept.</summary>
+    /// <summary>What is wrong with a page as it stands: the rules of axe in the light, those of contrast in the dark too, sideways scroll, at 360 px too.</summary>
     protected static async Task<IReadOnlyList<string>> FlawsAsync(IPage page, string picture)
     {
-        await page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, picture + ".png"), FullPage = true, Animations = ScreenshotAnimations.Disabled });
-        var flaws = (await page.RunAxe()).Violations.Select(v => $"{picture}: {Describe(v)}").ToList();
+        var flaws = (await Axe.ViolationsAsync(page)).Select(v => $"{picture}: {v}").ToList();
+        await PictureAsync(page, picture + "-light");
         if (await SlidesAsync(page)) flaws.Add(picture + ": scrolls sideways");
         if (page.ViewportSize is { Width: < 400 } size)
         {
@@ -53,6 +51,10 @@ public abstract class ProductTest(BrowserFixture browser, TestApp app) : Browser
             if (await SlidesAsync(page)) flaws.Add(picture + ": scrolls sideways at 360 px");
             await page.SetViewportSizeAsync(size.Width, size.Height);
         }
+        await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        flaws.AddRange((await Axe.ViolationsAsync(page, "color-contrast")).Select(v => $"{picture}, dark: {v}"));
+        await PictureAsync(page, picture + "-dark");
+        await page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
         return flaws;
     }
 
@@ -62,6 +64,4 @@ public abstract class ProductTest(BrowserFixture browser, TestApp app) : Browser
     protected static void None(IReadOnlyList<string> flaws) => Assert.True(flaws.Count == 0, string.Join(Environment.NewLine, flaws));
 
     private static Task<bool> SlidesAsync(IPage page) => page.EvaluateAsync<bool>("document.documentElement.scrollWidth > innerWidth");
-
-    private static string Describe(AxeResultItem found) => $"{found.Id}: {found.Help} ({string.Join(" | ", found.Nodes.Take(3).Select(n => $"{n.Html} {n.Any.FirstOrDefault()?.Message}"))})";
 }

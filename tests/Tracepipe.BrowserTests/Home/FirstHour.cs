@@ -18,7 +18,7 @@ public sealed class FirstHour(BrowserFixture browser, TestApp app) : ProductTest
     public async Task From_the_landing_page_to_the_first_call(int width)
     {
         var email = $"maya{width}@example.com";
-        var page = await OpenPageAsync(Window("light", width));
+        var page = await OpenPageAsync(Window(width));
         await RegisterAsync(page, email);
         await IsDashboardAsync(page, done: 0);
         await Expect(page.GetByText("Maya. Here is")).ToBeVisibleAsync();

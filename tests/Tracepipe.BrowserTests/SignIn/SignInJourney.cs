@@ -1,4 +1,3 @@
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using Tracepipe.BrowserTests.Browser;
 using Tracepipe.Tests.Accounts;
@@ -222,9 +221,9 @@ public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : Browse
 
     private static async Task CheckAsync(IPage page, string picture)
     {
-        await page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, picture + ".png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
-        var result = await page.RunAxe();
-        Assert.True(result.Violations.Length == 0, picture + ": " + string.Join("; ", result.Violations.Select(v => $"{v.Id}: {v.Help} ({string.Join(", ", v.Nodes.Select(n => n.Html).Take(3))})")));
+        await PictureAsync(page, picture);
+        var found = await Axe.ViolationsAsync(page);
+        Assert.True(found.Count == 0, picture + ": " + string.Join("; ", found));
         Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"), picture + " scrolls sideways");
     }
 

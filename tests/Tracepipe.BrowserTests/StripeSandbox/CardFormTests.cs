@@ -1,4 +1,3 @@
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using Tracepipe.BrowserTests.Browser;
 
@@ -231,8 +230,8 @@ public sealed class CardFormTests(BrowserFixture fixture, Shop shop) : BrowserTe
 
         async Task CheckAsync(string state)
         {
-            var found = (await page.RunAxe()).Violations;
-            Assert.True(found.Length == 0, state + ": " + string.Join("; ", found.Select(v => $"{v.Id} {string.Join(' ', v.Nodes.Select(n => n.Html))}")));
+            var found = await Axe.ViolationsAsync(page);
+            Assert.True(found.Count == 0, state + ": " + string.Join("; ", found));
         }
     }
 

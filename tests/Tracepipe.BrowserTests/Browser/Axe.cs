@@ -1,0 +1,32 @@
+using System.Text.Json;
+using Deque.AxeCore.Commons;
+using Microsoft.Playwright;
+
+namespace Tracepipe.BrowserTests.Browser;
+
+/// <summary>The accessibility rules of axe, held against a page and the frames within it as they stand.</summary>
+internal static class Axe
+{
+    // What passed is of no interest and, sent over, would cost more than the check itself. Frames of another origin (the card form) are checked, too.
+    private const string Prepare = "; axe.configure({ allowedOrigins: ['<unsafe_all_origins>'] });";
+    private const string Run = "async rules => JSON.stringify((await axe.run(document, { resultTypes: ['violations'], ...(rules.length ? { runOnly: rules } : {}) })).violations.map(v => `${v.id}: ${v.help} (${v.nodes.slice(0, 3).map(n => `${n.html} ${n.any[0]?.message ?? ''}`).join(' | ')})`))";
+    // A colour that is inherited may travel down the page one element after another.
+    private const string Settled = """
+        async () => {
+          const moving = () => document.getAnimations().filter(a => Number.isFinite(a.effect?.getComputedTiming().endTime) && a.playState === 'running');
+          while (moving().length) await Promise.allSettled(moving().map(a => a.finished));
+        }
+        """;
+
+    private static readonly Lazy<string> Source = new(() => new BundledAxeScriptProvider().GetScript() + Prepare);
+
+    /// <summary>Each broken rule in a line, with the first elements that break it.</summary>
+    /// <param name="rules">Only these rules; none for all.</param>
+    public static async Task<IReadOnlyList<string>> ViolationsAsync(IPage page, params string[] rules)
+    {
+        await page.EvaluateAsync(Settled);
+        foreach (var frame in page.Frames)
+            if (await frame.EvaluateAsync<bool>("typeof axe === 'undefined'")) await frame.EvaluateAsync(Source.Value);
+        return JsonSerializer.Deserialize<List<string>>(await page.EvaluateAsync<string>(Run, rules))!;
+    }
+}
