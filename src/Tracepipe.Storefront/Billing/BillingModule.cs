@@ -76,6 +76,8 @@ internal static class BillingModule
         services.AddSingleton<UsageInvoicePush>();
         services.AddSingleton<MonthlyClose>();
         services.AddSingleton<InvoiceList>();
+        services.AddSingleton<InvoiceReader>();
+        services.AddSingleton<StripePages>();
         services.AddSingleton<Dunning>();
         services.AddHostedService<UsageInvoiceClock>();
         services.AddAfter<CreditsBought>((bought, transaction, _, cancel) => CreditPurchases.PostAsync(bought, transaction, cancel));

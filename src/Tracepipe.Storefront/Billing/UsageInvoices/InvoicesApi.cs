@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Platform.Pdf;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Billing;
 
@@ -14,6 +16,7 @@ internal static class InvoicesApi
         billing.MapGet("/account/{organization_id}/invoices", ListAsync).RequireAuthorization(Permissions.BillingRead);
         billing.MapPost("/account/{organization_id}/invoices/generate", GenerateAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
         billing.MapGet("/invoices/{invoice_id}", GetAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync));
+        billing.MapGet("/invoices/{invoice_id}/pdf", PdfAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync)).Produces(200, contentType: "application/pdf");
         billing.MapPost("/invoices/{invoice_id}/pay", PayAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey().WithMetadata(new FindsOrganization(OwnerAsync));
     }
 
@@ -36,6 +39,16 @@ internal static class InvoicesApi
     /// <summary>An invoice with its lines.</summary>
     internal static async Task<Results<Ok<InvoiceResponse>, ProblemAnswer>> GetAsync(string invoice_id, Caller caller, InvoiceList invoices, CancellationToken cancel) =>
         Guid.TryParse(invoice_id, out var id) && await invoices.GetAsync(caller.OrganizationId, caller.PersonId, id, cancel) is { } found ? TypedResults.Ok(found) : Problem.NotFound("Invoice").ToResult();
+
+    /// <summary>The invoice as a PDF on A4 or Letter; an invoice of a plan has Stripe's.</summary>
+    internal static async Task<Results<FileContentHttpResult, RedirectHttpResult, ProblemAnswer>> PdfAsync(string invoice_id, Caller caller, InvoiceReader reader, StripePages pages, Brand brand, HttpContext http, CancellationToken cancel, string? paper = null)
+    {
+        if (paper is not (null or "a4" or "letter")) return Problem.Invalid("paper", "Use a4 or letter.").ToResult();
+        if (!Guid.TryParse(invoice_id, out var id) || await reader.ReadAsync(caller.OrganizationId, caller.PersonId, id, records: 0, cancel) is not { } invoice) return Problem.NotFound("Invoice").ToResult();
+        if (invoice.IsOfPlan) return await pages.FindAsync(caller.OrganizationId, id, cancel) is { Pdf: { } there } ? TypedResults.Redirect(there) : Problem.NotFound("PDF").ToResult();
+        http.Response.Headers.CacheControl = "private, no-store";
+        return TypedResults.File(InvoicePdf.Make(invoice, paper is "letter" ? Paper.Letter : Paper.A4, brand.Name), "application/pdf", $"{invoice.Number}.pdf");
+    }
 
     /// <summary>Make an invoice of what this month has come to so far; null when there is nothing to invoice.</summary>
     internal static async Task<Results<Ok<InvoiceResponse>, ContentHttpResult>> GenerateAsync(NoParameters? request, Caller caller, MonthlyClose close, InvoiceList invoices, CancellationToken cancel)

@@ -5,6 +5,7 @@ using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Billing;
 
@@ -12,7 +13,7 @@ namespace Tracepipe.Storefront.Billing;
 /// Makes usage invoices of what has accrued (billing rules, decision 10): at the close of a month, once on however many nodes, or when somebody asks. Below the
 /// minimum charge nothing is made and the lines are carried to the next month.
 /// </summary>
-internal sealed partial class MonthlyClose(Database database, Standings standings, UsageSettler settler, Settlement settlement, Catalogs catalogs, UsageInvoicePush push, FaultPoints faults, TimeProvider clock, ILogger<MonthlyClose> log)
+internal sealed partial class MonthlyClose(Database database, Standings standings, UsageSettler settler, Settlement settlement, Catalogs catalogs, UsageInvoicePush push, Brand brand, FaultPoints faults, TimeProvider clock, ILogger<MonthlyClose> log)
 {
     /// <summary>A month is closed this long after its end.</summary>
     public static readonly TimeSpan Wait = TimeSpan.FromHours(1);
@@ -135,11 +136,12 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
 
         var (id, period, isCovered) = (Guid.CreateVersion7(), BillMonth.PeriodOf(month), due == 0);
         var last = await transaction.FirstAsync($"insert into invoice_numbers as n (year, last) values ({now.UtcDateTime.Year}, 1) on conflict (year) do update set last = n.last + 1 returning last", r => r.GetInt32(0), cancel);
+        var billTo = await transaction.FirstAsync(BillingDetails.Select(organization), BillingDetails.Read, cancel) ?? throw new InvalidOperationException($"Organization {organization} has no billing account.");
         await transaction.ExecuteAsync($"""
             insert into invoices (organization_id, id, kind, number, status, billing_reason, currency, subtotal_cents, tax_cents, discount_cents, total_cents, credits_applied_cents, amount_due_cents, amount_paid_cents,
-              description, period_start, period_end, bill_month, finalized_at, paid_at, push_due_at, created_at, updated_at)
+              description, period_start, period_end, bill_month, finalized_at, paid_at, push_due_at, created_at, updated_at, bill_to, bill_from)
             values ({organization}, {id}, 'usage', {UsageInvoice.NumberOf(now.UtcDateTime.Year, last)}, {(isCovered ? "paid" : "draft")}, 'usage', 'USD', {total}, 0, 0, {total}, {credits}, {due}, 0,
-              {$"Usage of {Month(month)}"}, {period.Start}, {period.End}, {month}, {(isCovered ? now : null)}::timestamptz, {(isCovered ? now : null)}::timestamptz, {(isCovered ? null : now)}::timestamptz, {now}, {now})
+              {$"Usage of {Month(month)}"}, {period.Start}, {period.End}, {month}, {(isCovered ? now : null)}::timestamptz, {(isCovered ? now : null)}::timestamptz, {(isCovered ? null : now)}::timestamptz, {now}, {now}, {string.Join('\n', billTo.Lines)}, {string.Join('\n', brand.Lines)})
             """, cancel);
         await transaction.ReadAsync(q =>
         {
