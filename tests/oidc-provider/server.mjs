@@ -127,7 +127,7 @@ async function wrong(token, fault) {
     case 'ES256 changed': return signAs(ecdsa(header), payload, { signed: body });
     case 'ES256 DER': return signAs(ecdsa(header), payload, { dsaEncoding: 'der' });
     case 'ES256 zero': return signAs(ecdsa(header), payload, { signature: Buffer.alloc(64) });
-    case 'RS256 with PSS': return signAs(header, payload, { padding: constants.RSA_PKCS1_PSS_PADDING });
+    case 'RS256 with PSS': return signAs(header, payload, { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 });
     case 'PS256': return signAs({ ...header, alg: 'PS256' }, payload, { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 });
     case 'published': return signAs({ ...header, kid: state.published[0].shown.kid }, payload, { key: state.published[0].key });
     default: return sign(state.keys.find((k) => k.alg === header.alg) ?? state.keys[0], header, payload);
