@@ -85,6 +85,7 @@ function rebuild() {
   });
   provider.use(async (ctx, next) => {
     await next();
+    if (ctx.path === '/token' && ctx.oidc?.body?.client_secret) state.seen['/token with the secret in the form'] = (state.seen['/token with the secret in the form'] ?? 0) + 1;
     if (ctx.path === '/token' && ctx.body?.id_token) await spoil(ctx);
     if (ctx.path === '/token' && state.fault?.answer) { ctx.body = state.fault.answer; state.fault = null; }
     if (ctx.path === '/.well-known/openid-configuration') ctx.body = { ...ctx.body, ...state.discovery };

@@ -104,8 +104,9 @@ internal sealed record OidcProvider
 /// <summary>The private key that proves who we are at the token endpoint (<c>private_key_jwt</c>).</summary>
 internal sealed record ClientKey(string Pem, string Algorithm, string? Id, string? CertificateThumbprint)
 {
+    /// <param name="rsaAlgorithm">RS256, or PS256 for a provider that asks for it.</param>
     /// <exception cref="ArgumentException">The text holds no private key of RSA or P-256.</exception>
-    public static ClientKey Read(string pem, string? id)
+    public static ClientKey Read(string pem, string? id, string rsaAlgorithm)
     {
         string? thumbprint = null;
         if (PemEncoding.TryFind(pem, out _) && pem.Contains("BEGIN CERTIFICATE", StringComparison.Ordinal))
@@ -117,7 +118,7 @@ internal sealed record ClientKey(string Pem, string Algorithm, string? Id, strin
         {
             using var rsa = RSA.Create();
             rsa.ImportFromPem(PrivateKeyOf(pem));
-            return new ClientKey(PrivateKeyOf(pem), "RS256", id, thumbprint);
+            return new ClientKey(PrivateKeyOf(pem), rsaAlgorithm, id, thumbprint);
         }
         catch (Exception other) when (other is ArgumentException or CryptographicException)
         {
@@ -130,11 +131,11 @@ internal sealed record ClientKey(string Pem, string Algorithm, string? Id, strin
 
     public byte[] Sign(byte[] input)
     {
-        if (string.Equals(Algorithm, "RS256", StringComparison.Ordinal))
+        if (Algorithm is "RS256" or "PS256")
         {
             using var rsa = RSA.Create();
             rsa.ImportFromPem(Pem);
-            return rsa.SignData(input, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+            return rsa.SignData(input, HashAlgorithmName.SHA256, Algorithm is "PS256" ? RSASignaturePadding.Pss : RSASignaturePadding.Pkcs1);
         }
         using var ec = ECDsa.Create();
         ec.ImportFromPem(Pem);

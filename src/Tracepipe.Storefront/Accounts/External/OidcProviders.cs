@@ -59,7 +59,7 @@ internal sealed partial class OidcProviders(IReadOnlyList<OidcProvider> all)
             TenantId = isEntra ? tenantId : null,
             ClientId = options.ClientId,
             ClientSecret = string.IsNullOrEmpty(options.ClientSecret) ? null : options.ClientSecret,
-            ClientKey = KeyOf(options, path),
+            ClientKey = KeyOf(options, isEntra, path),
             Scopes = scopes,
             // Entra's sub differs from application to application; oid is the person in the whole directory, so that access tokens name him alike.
             SubjectClaim = options.SubjectClaim ?? (isEntra ? "oid" : "sub"),
@@ -78,12 +78,12 @@ internal sealed partial class OidcProviders(IReadOnlyList<OidcProvider> all)
         return [authority.TrimEnd('/'), authority.TrimEnd('/') + "/"];
     }
 
-    private static ClientKey? KeyOf(OidcProviderOptions options, string path)
+    private static ClientKey? KeyOf(OidcProviderOptions options, bool isEntra, string path)
     {
         if (string.IsNullOrWhiteSpace(options.PrivateKeyFile)) return null;
         try
         {
-            return ClientKey.Read(File.ReadAllText(Paths.Typed(options.PrivateKeyFile)), options.PrivateKeyId);
+            return ClientKey.Read(File.ReadAllText(Paths.Typed(options.PrivateKeyFile)), options.PrivateKeyId, isEntra ? "PS256" : "RS256"); // Entra finds the certificate by x5t#S256, which it reads beside PS256
         }
         catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException or ArgumentException or CryptographicException)
         {

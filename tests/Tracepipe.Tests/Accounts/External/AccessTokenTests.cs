@@ -138,6 +138,14 @@ public sealed class AccessTokenTests(SignInApp app)
     }
 
     [Fact]
+    public async Task The_same_subject_at_another_issuer_is_somebody_else()
+    {
+        var (account, _) = await LinkedAsync();
+        await app.ExecuteAsync($"update external_identities set issuer = 'https://other.example' where subject = '{account}'");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await CallAsync(await TokenAsync(account), "/v1/users/me")).StatusCode);
+    }
+
+    [Fact]
     public async Task Pages_are_not_opened_by_a_token()
     {
         var (account, _) = await LinkedAsync();

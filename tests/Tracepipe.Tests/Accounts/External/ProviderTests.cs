@@ -123,6 +123,7 @@ public sealed class ProviderTests(ManyProvidersApp entra) : IClassFixture<ManyPr
 
     [Theory]
     [InlineData("keyed-rs256")]
+    [InlineData("keyed-ps256")]
     [InlineData("keyed-es256")]
     public async Task A_private_key_proves_us_in_place_of_a_secret(string name)
     {
@@ -148,9 +149,11 @@ public sealed class ProviderTests(ManyProvidersApp entra) : IClassFixture<ManyPr
         await entra.Provider.DiscoverAsync(new { token_endpoint_auth_methods_supported = new[] { "client_secret_post" } });
         using var browser = entra.NewBrowser();
         var (account, _) = await entra.NewcomerAsync();
+        var sent = await entra.Provider.RequestsAsync("/token with the secret in the form");
         await entra.SignInAsync(browser, account, "/login/with/in-the-form");
         await entra.Provider.DiscoverAsync(new { });
         Assert.True(await browser.IsInAsync());
+        Assert.Equal(sent + 1, await entra.Provider.RequestsAsync("/token with the secret in the form")); // the provider would have taken the other way, too
     }
 
     [Fact]
@@ -170,10 +173,10 @@ public sealed class ProviderTests(ManyProvidersApp entra) : IClassFixture<ManyPr
         using var browser = entra.NewBrowser();
         var (account, _) = await entra.NewcomerAsync();
         await entra.SignInAsync(browser, account, "/login/with/particular");
+        Assert.Equal(0, await entra.CountAsync("external_sessions where provider = 'particular'")); // no token is kept that nobody needs
         var left = await browser.LogOutAsync();
         Assert.False(left.Headers.Contains("Refresh"));
         Assert.Equal("/login", (await browser.FollowAsync(left)).RequestMessage!.RequestUri!.AbsolutePath);
-        Assert.Equal(0, await entra.CountAsync("external_sessions where provider = 'particular'"));
     }
 
     // As Entra issues them: the audience of both is the client id, so that only its form tells a permission from a statement about a person.
@@ -231,7 +234,7 @@ public sealed class ManyProvidersApp : EntraApp
     private readonly string folder = Directory.CreateTempSubdirectory("tracepipe-keys-").FullName;
     private readonly Dictionary<string, object> keys;
 
-    public ManyProvidersApp(TestServers servers) : base(servers) => keys = new(StringComparer.Ordinal) { ["keyed-rs256"] = NewRsa(), ["keyed-es256"] = NewEc() };
+    public ManyProvidersApp(TestServers servers) : base(servers) => keys = new(StringComparer.Ordinal) { ["keyed-rs256"] = NewRsa("RS256"), ["keyed-ps256"] = NewRsa("PS256"), ["keyed-es256"] = NewEc() };
 
     protected override Dictionary<string, Dictionary<string, string?>> Others => new(StringComparer.Ordinal)
     {
@@ -239,6 +242,7 @@ public sealed class ManyProvidersApp : EntraApp
         ["in-the-form"] = [],
         ["particular"] = new(StringComparer.Ordinal) { ["Scopes"] = "openid email", ["SubjectClaim"] = "oid", ["SignOutAtProvider"] = "false" },
         ["keyed-rs256"] = Keyed("keyed-rs256"),
+        ["keyed-ps256"] = new(Keyed("keyed-ps256"), StringComparer.Ordinal) { ["Preset"] = "EntraExternalId", ["TenantId"] = TenantId, ["Issuer"] = Provider.Issuer },
         ["keyed-es256"] = Keyed("keyed-es256"),
         ["nowhere"] = new(StringComparer.Ordinal) { ["Authority"] = Nowhere, ["ApiAudience"] = ClientId },
     };
@@ -267,13 +271,13 @@ public sealed class ManyProvidersApp : EntraApp
     private Dictionary<string, string?> Keyed(string name) => new(StringComparer.Ordinal) { ["ClientSecret"] = null, ["PrivateKeyFile"] = Path.Combine(folder, name), ["PrivateKeyId"] = "ours" };
 
     // A key and a certificate in one file.
-    private object NewRsa()
+    private object NewRsa(string algorithm)
     {
         using var rsa = RSA.Create(2048);
         using var certificate = new CertificateRequest("CN=tracepipe", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(Clock.GetUtcNow().AddDays(-1), Clock.GetUtcNow().AddDays(30));
-        File.WriteAllText(Path.Combine(folder, "keyed-rs256"), certificate.ExportCertificatePem() + "\n" + rsa.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Path.Combine(folder, "keyed-" + algorithm.ToLowerInvariant()), certificate.ExportCertificatePem() + "\n" + rsa.ExportPkcs8PrivateKeyPem());
         var open = rsa.ExportParameters(false);
-        return new { kty = "RSA", n = Text(open.Modulus!), e = Text(open.Exponent!), kid = "ours", alg = "RS256", use = "sig" };
+        return new { kty = "RSA", n = Text(open.Modulus!), e = Text(open.Exponent!), kid = "ours", alg = algorithm, use = "sig" };
     }
 
     private object NewEc()

@@ -42,6 +42,18 @@ public sealed class SignInTests(SignInApp app)
     }
 
     [Fact]
+    public async Task The_same_subject_at_another_issuer_is_somebody_else()
+    {
+        var other = await app.NewPersonAsync();
+        var (account, email) = await app.NewcomerAsync();
+        await app.ExecuteAsync($"insert into external_identities (issuer, subject, id, person_id, provider, linked_at) values ('https://other.example', '{account}', '{Guid.CreateVersion7()}', '{other.Id}', 'other', now())");
+        using var browser = app.NewBrowser();
+        await app.SignInAsync(browser, account);
+        Assert.NotEqual(other.Id, await app.ScalarAsync<Guid>($"select person_id from external_identities where issuer = '{app.Provider.Issuer}' and subject = '{account}'"));
+        Assert.Equal(1, await app.CountAsync($"people where email = '{email}'"));
+    }
+
+    [Fact]
     public async Task The_button_stands_on_both_pages_and_keeps_where_one_was_going()
     {
         using var browser = app.NewBrowser();
