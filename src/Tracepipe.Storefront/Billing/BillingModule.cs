@@ -95,6 +95,7 @@ internal static class BillingModule
         services.AddSingleton(new NavItem(NavSection.Billing, "Overview", "/settings/billing", Lucide.Wallet, 0, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Plans", "/settings/billing/plans", Lucide.Package, 10, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Payment methods", "/settings/billing/payment-methods", Lucide.CreditCard, 20, Permissions.BillingRead));
+        services.AddSingleton(new NavItem(NavSection.Billing, "Invoices", "/settings/billing/invoices", Lucide.ReceiptText, 40, Permissions.BillingRead));
         services.AddSingleton<SandboxSign>();
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
         services.AddHostedService(s => s.GetRequiredService<SandboxSign>());
@@ -112,6 +113,7 @@ internal static class BillingModule
         app.MapInvoicesApi();
         app.MapCardForms();
         app.MapPlanForms();
+        app.MapInvoiceForms();
         app.MapReturns();
         return app;
     }

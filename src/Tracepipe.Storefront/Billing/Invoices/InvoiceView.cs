@@ -34,6 +34,17 @@ internal sealed record InvoiceView(Guid Id, string? Number, bool IsOfPlan, strin
         from invoices where organization_id = {organization} and id = {id}
         """;
 
+    public static FormattableString SelectPage(Guid organization, string? status, int skip, int take, DateTimeOffset now) => $"""
+        select id, number, kind, case when status = 'open' and (dunning_since is not null or due_date <= {now}) then 'past_due' else status end, coalesce(description, (
+            select l.description from invoice_lines l where l.organization_id = invoices.organization_id and l.invoice_id = invoices.id order by l.amount_cents desc, l.ordinal limit 1)),
+          created_at, finalized_at, due_date, paid_at, period_start, period_end,
+          currency, subtotal_cents, tax_cents, discount_cents, total_cents, credits_applied_cents, amount_due_cents, amount_paid_cents, amount_refunded_cents, bill_to, bill_from, payment_failure, dunning_since, dunning_step,
+          next_attempt_at, stripe_invoice_id is not null
+        from invoices where organization_id = {organization}
+          and ({status}::text is null or {status}::text = case when status = 'open' and (dunning_since is not null or due_date <= {now}) then 'past_due' else status end)
+        order by created_at desc, id desc limit {take} offset {skip}
+        """;
+
     public static InvoiceView Read(NpgsqlDataReader r)
     {
         var currency = r.GetString(11);
@@ -50,7 +61,7 @@ internal sealed record InvoiceView(Guid Id, string? Number, bool IsOfPlan, strin
 
 /// <summary>A line, with how many records stand behind it and the first of them.</summary>
 /// <param name="UnitPrice">As the catalogue says it: <c>$10.00 per 1,000,000</c>.</param>
-internal sealed record InvoiceLineView(int Ordinal, string Description, string Quantity, string UnitPrice, Money Amount, Guid? AccrualId)
+public sealed record InvoiceLineView(int Ordinal, string Description, string Quantity, string UnitPrice, Money Amount, Guid? AccrualId)
 {
     public long RecordCount { get; init; }
 
@@ -60,7 +71,7 @@ internal sealed record InvoiceLineView(int Ordinal, string Description, string Q
 /// <summary>Something that was used and stands on a line.</summary>
 /// <param name="What">The session, the model, or the bytes.</param>
 /// <param name="Amount">Exact, in dollars.</param>
-internal sealed record LineRecord(DateTimeOffset At, string What, decimal Quantity, decimal Amount);
+public sealed record LineRecord(DateTimeOffset At, string What, decimal Quantity, decimal Amount);
 
 /// <summary>Reads invoices for pages and PDFs, in one round trip.</summary>
 internal sealed class InvoiceReader(Database database, Catalogs catalogs, Brand brand, TimeProvider clock)
@@ -99,6 +110,27 @@ internal sealed class InvoiceReader(Database database, Catalogs catalogs, Brand 
             BillFrom = found.BillFrom.Count > 0 ? found.BillFrom : brand.Lines,
             Lines = [.. lines!.Value.Select(l => l.AccrualId is { } accrual && byAccrual is not null ? l with { RecordCount = byAccrual[accrual].FirstOrDefault().Count, Records = [.. byAccrual[accrual].Select(b => b.Record)] } : l)],
         };
+    }
+
+    /// <summary>A page of the list, newest first, without lines, and how many there are.</summary>
+    /// <param name="status">Null: all.</param>
+    /// <param name="page">From 1.</param>
+    public async Task<(IReadOnlyList<InvoiceView> Invoices, long Total, long OfAll, BillingDetails Details)> ListAsync(Guid organization, Guid? person, string? status, int page, int perPage, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        Answer<IReadOnlyList<InvoiceView>>? invoices = null;
+        Answer<(long Total, long OfAll)>? counts = null;
+        Answer<BillingDetails?>? details = null;
+        await database.ReadAsync(organization, person, q =>
+        {
+            invoices = q.List(InvoiceView.SelectPage(organization, status, (page - 1) * perPage, perPage, now), InvoiceView.Read);
+            counts = q.First($"""
+                select count(*) filter (where {status}::text is null or {status}::text = case when status = 'open' and (dunning_since is not null or due_date <= {now}) then 'past_due' else status end), count(*)
+                from invoices where organization_id = {organization}
+                """, r => (r.GetInt64(0), r.GetInt64(1)));
+            details = q.First(BillingDetails.Select(organization), BillingDetails.Read);
+        }, cancel);
+        return (invoices!.Value, counts!.Value.Total, counts.Value.OfAll, details!.Value ?? throw new InvalidOperationException($"Organization {organization} has no billing account."));
     }
 
     private InvoiceLineView ReadLine(NpgsqlDataReader r)

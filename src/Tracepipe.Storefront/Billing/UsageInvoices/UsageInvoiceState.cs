@@ -42,6 +42,7 @@ internal sealed partial class UsageInvoiceState(Database database, Standings sta
             update invoices set status = 'open', finalized_at = {now}, due_date = {now + Term}, credits_applied_cents = credits_applied_cents + {balance}, amount_due_cents = {at.AmountDue}, push_due_at = null,
               dunning_due_at = {now + Term}, retry_at = {now + FirstTry}, updated_at = {now} where organization_id = {organization} and id = {id}
             """, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Invoices, cancel);
         if (balance > 0) await Book.PostPaymentAsync(organization, Money.Usd(balance), new Cause("payment", $"{id}:balance", Actor.System, now, id.ToString(), ours.Number), transaction, cancel);
         if (at.Status is InvoiceStatus.Paid) await PaidAsync(organization, id, at, now, transaction, cancel);
     }
@@ -91,6 +92,7 @@ internal sealed partial class UsageInvoiceState(Database database, Standings sta
             update invoices set attempts = {attempt}, payment_failure = {reason}, dunning_since = {since}, dunning_due_at = {Dunning.Next(since, ours.DunningStep)}, retry_at = null, updated_at = {now}
             where organization_id = {organization} and id = {id}
             """, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Invoices, cancel);
         if (mail)
             await TellAsync(ours, $"Invoice {ours.Number} could not be paid", $"""
                 We could not charge {ours.AmountDue} for invoice {ours.Number}: {reason}
