@@ -2,6 +2,7 @@ using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Traces.Pages;
 using Allowance = Tracepipe.Storefront.Ledger.Allowance;
 
 namespace Tracepipe.Storefront.Home;
@@ -11,14 +12,17 @@ namespace Tracepipe.Storefront.Home;
 /// <param name="FirstKey">The oldest key that was ever made; null: none.</param>
 /// <param name="LastCallAt">When a key was used last; null: never.</param>
 /// <param name="WorkflowsUsed">Used in this quota period.</param>
-internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string Name, DateTimeOffset CreatedAt)? FirstKey, DateTimeOffset? LastCallAt, decimal WorkflowsUsed, decimal TokensUsed, Money? SpendCap, bool AutoBilling, Period BillMonth)
+/// <param name="SessionsUploaded">In this bill month, those that were deleted included.</param>
+/// <param name="HasUploaded">Ever.</param>
+internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string Name, DateTimeOffset CreatedAt)? FirstKey, DateTimeOffset? LastCallAt, decimal WorkflowsUsed, decimal TokensUsed, Money? SpendCap, bool AutoBilling, Period BillMonth,
+    long StoredBytes, decimal SessionsUploaded, bool HasUploaded)
 {
     public bool HasKey => FirstKey is not null;
 
     public bool HasCalled => LastCallAt is not null;
 
     /// <summary>How many of the four first steps are done.</summary>
-    public int Done => (HasCard ? 1 : 0) + (HasKey ? 1 : 0) + (HasCalled ? 1 : 0);
+    public int Done => (HasCard ? 1 : 0) + (HasKey ? 1 : 0) + (HasCalled ? 1 : 0) + (HasUploaded ? 1 : 0);
 
     /// <summary>Good morning, afternoon or evening by UTC, with the first name.</summary>
     public static string Greeting(string name, DateTimeOffset now)
@@ -39,17 +43,22 @@ internal sealed class DashboardReader(Database database, Standings standings, Ti
         Answer<BillingAccount?>? account = null;
         Answer<KeyStart?>? keys = null;
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
+        Answer<long>? stored = null;
+        (Answer<bool> Ever, Answer<decimal> Count)? uploaded = null;
         await database.ReadAsync(organization, person, q =>
         {
             standing = Standings.Ask(q, organization);
             account = q.First(BillingAccount.Select(organization), BillingAccount.Read);
             keys = KeyStart.Ask(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
+            stored = StorageLevels.AskBytes(q, organization);
+            uploaded = SessionReader.AskUploaded(q, organization, Period.CalendarMonth(now));
         }, cancel);
         var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
         decimal Used(string meter) => quotas!.Value.FirstOrDefault(u => u.Meter == meter && u.Pocket == allowance.Pocket && u.PeriodStart == allowance.Period.Start)?.Used ?? 0;
         var start = keys!.Value;
         return new DashboardView(allowance, account!.Value!.FirstCardAt is not null && account.Value.Status is BillingStatus.Active, start is null ? null : (start.Name, start.CreatedAt), start?.LastCallAt,
-            Used("workflow"), Used("tokens"), account.Value.SpendCap, account.Value.AutoBilling, Period.CalendarMonth(now));
+            Used("workflow"), Used("tokens"), account.Value.SpendCap, account.Value.AutoBilling, Period.CalendarMonth(now),
+            stored!.Value, uploaded!.Value.Count.Value, uploaded.Value.Ever.Value);
     }
 }

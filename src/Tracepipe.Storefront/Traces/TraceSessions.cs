@@ -141,6 +141,32 @@ internal sealed class TraceSessions(Database database, Standings standings, Stor
         return [.. gone.Select(g => g.Name)];
     }
 
+    /// <summary>Says when a session deletes itself.</summary>
+    /// <param name="days">From now; null: never.</param>
+    /// <returns>Whether it is there.</returns>
+    public async Task<bool> KeepAsync(Caller caller, Guid id, int? days, CancellationToken cancel)
+    {
+        var (organization, now) = (caller.OrganizationId, clock.GetUtcNow());
+        await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
+        var until = days is { } d ? now.AddDays(d) : (DateTimeOffset?)null;
+        if (await transaction.ExecuteAsync($"update trace_sessions set keep_until = {until}::timestamptz where organization_id = {organization} and id = {id} and (keep_until is null or keep_until > {now})", cancel) == 0) return false;
+        await Audit.WriteAsync(transaction, new AuditEntry(organization, "session.retention_changed", Actor.Of(caller), id.ToString(), new Dictionary<string, string>(StringComparer.Ordinal) { ["days"] = days?.ToString() ?? "for ever" }), now, cancel);
+        await transaction.CommitAsync(cancel);
+        return true;
+    }
+
+    /// <summary>Says for how long new sessions of the organization are kept.</summary>
+    /// <param name="days">Null: until they are deleted.</param>
+    public async Task KeepNewAsync(Caller caller, int? days, CancellationToken cancel)
+    {
+        var organization = caller.OrganizationId;
+        await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
+        if (days is { } d) await transaction.ExecuteAsync($"insert into trace_retention (organization_id, keep_days) values ({organization}, {d}) on conflict (organization_id) do update set keep_days = excluded.keep_days", cancel);
+        else await transaction.ExecuteAsync($"delete from trace_retention where organization_id = {organization}", cancel);
+        await Audit.WriteAsync(transaction, new AuditEntry(organization, "retention.changed", Actor.Of(caller), days is null ? "until deleted" : $"{days} days"), clock.GetUtcNow(), cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
     /// <summary>Deletes what is past its retention, of all organizations.</summary>
     public async Task ExpireAsync(CancellationToken cancel)
     {

@@ -1,15 +1,11 @@
 using System.ComponentModel;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Traces.Formats;
-using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Storefront.Traces.Uploads;
 
 namespace Tracepipe.Storefront.Traces;
@@ -17,8 +13,6 @@ namespace Tracepipe.Storefront.Traces;
 /// <summary>The routes of sessions and suites, for keys.</summary>
 internal static class TracesApi
 {
-    private const int MostFieldBytes = 8_192;
-
     public static void MapTracesApi(this IEndpointRouteBuilder routes)
     {
         var suites = routes.MapGroup("/v1/suites").WithTags("Suites");
@@ -47,72 +41,10 @@ internal static class TracesApi
         catalogs.Current.Prices.Suites.FirstOrDefault(s => string.Equals(s.Id, id, StringComparison.Ordinal) && TraceSessions.IsAllowed(s.Id, Allowed(context))) is { } suite ? TypedResults.Ok(suite) : Problem.NotFound("Suite").ToResult();
 
     /// <summary>Upload a trace: multipart/form-data with suite_id, an optional description and the file trace (or input_events). It streams to storage and is read once.</summary>
-    internal static async Task<Results<Created<SessionResponse>, ProblemAnswer>> UploadAsync(HttpContext context, Caller caller, TraceSessions sessions, Intake intake, UploadSlots slots, TraceFiles files, IOptions<TracesOptions> options, TimeProvider clock)
+    internal static async Task<Results<Created<SessionResponse>, ProblemAnswer>> UploadAsync(HttpContext context, Caller caller, TraceForm form)
     {
-        var cancel = context.RequestAborted;
-        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !string.Equals(type.MediaType.Value, "multipart/form-data", StringComparison.OrdinalIgnoreCase)
-            || HeaderUtilities.RemoveQuotes(type.Boundary) is not { Length: > 0 and <= 200 } boundary)
-            return new Problem(415, "unsupported_media_type", "Send multipart/form-data with the fields suite_id and trace.").ToResult();
-        var announced = context.Request.ContentLength ?? 0;
-        if (announced > options.Value.MaxFileBytes + 1_000_000) return new Problem(413, "payload_too_large", $"A trace has at most {options.Value.MaxFileBytes} bytes.").ToResult();
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = options.Value.MaxFileBytes + 1_000_000;
-        using var slot = slots.TryTake(caller.OrganizationId);
-        if (slot is null) return UploadSlots.Full.ToResult();
-
-        var id = Guid.CreateVersion7(clock.GetUtcNow());
-        Received? trace = null;
-        try
-        {
-            string? suite = null, description = null, fileName = null;
-            var reader = new MultipartReader(boundary.Value!, context.Request.Body) { HeadersCountLimit = 16, HeadersLengthLimit = 8_192, BodyLengthLimit = null };
-            while (await reader.ReadNextSectionAsync(cancel) is { } section)
-            {
-                if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)) return Problem.BadRequest("A part of the form has no name.").ToResult();
-                var name = HeaderUtilities.RemoveQuotes(disposition.Name).Value;
-                switch (name)
-                {
-                    case "suite_id" when suite is null:
-                        suite = await FieldAsync(section, cancel);
-                        if (suite is null) return Problem.Invalid("suite_id", "Write the id of a suite.").ToResult();
-                        break;
-                    case "description" when description is null:
-                        description = await FieldAsync(section, cancel);
-                        if (description is null) return Problem.Invalid("description", "Write at most 1,000 characters.").ToResult();
-                        break;
-                    case "trace" or "input_events" when trace is null:
-                        fileName = (disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName)).Value;
-                        // Known before the first byte when suite_id comes first, as every sample has it; else asked with the session.
-                        if (suite is not null && await sessions.RefusalOfAsync(caller.OrganizationId, new TraceWish(suite, description, fileName), Allowed(context), announced, cancel) is { } early) return early.ToResult();
-                        (trace, var refused) = await intake.ReceiveAsync(id, section.Body, cancel);
-                        if (refused is not null) return refused.ToResult();
-                        break;
-                    default:
-                        return Problem.BadRequest($"The form has the fields suite_id, description and trace, each once; “{(name?.Length > 40 ? name[..40] : name)}” is another.").ToResult();
-                }
-            }
-            if (suite is null || trace is null) return Problem.BadRequest($"The field {(suite is null ? "suite_id" : "trace")} is missing.").ToResult();
-            var wish = new TraceWish(suite, description, fileName);
-            if (sessions.WrongOf(wish, Allowed(context)) is { } wrong) return wrong.ToResult();
-            var (session, no) = await sessions.AddAsync(caller, wish, trace, upload: null, cancel);
-            if (no is not null) return no.ToResult();
-            return TypedResults.Created($"/v1/sessions/{session!.Id}", SessionResponse.Of(session));
-        }
-        catch (InvalidDataException broken)
-        {
-            return Problem.BadRequest($"The form cannot be read: {broken.Message}").ToResult();
-        }
-        catch (IOException failure) when (StorageFull.Is(failure))
-        {
-            return StorageFull.Problem.ToResult();
-        }
-        catch (IOException failure) when (failure.Message.StartsWith("Unexpected end of Stream", StringComparison.Ordinal))
-        {
-            return Problem.BadRequest("The form breaks off before its last boundary.").ToResult();
-        }
-        finally
-        {
-            if (trace is not null) files.DropIncoming(id);
-        }
+        var (session, refused) = await form.TakeAsync(context, caller, Allowed(context), onToken: null);
+        return refused is not null ? refused.ToResult() : TypedResults.Created($"/v1/sessions/{session!.Id}", SessionResponse.Of(session));
     }
 
     /// <summary>List sessions, newest first.</summary>
@@ -147,13 +79,6 @@ internal static class TracesApi
 
     /// <summary>The suites of the calling key; null: all of them.</summary>
     internal static IReadOnlyList<string>? Allowed(HttpContext context) => context.Features.Get<VerifiedKey>()?.Suites;
-
-    private static async Task<string?> FieldAsync(MultipartSection section, CancellationToken cancel)
-    {
-        var bytes = new byte[MostFieldBytes + 1];
-        var length = await section.Body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancel);
-        return length > MostFieldBytes ? null : System.Text.Encoding.UTF8.GetString(bytes, 0, length);
-    }
 }
 
 /// <summary>A page of things.</summary>

@@ -7,4 +7,5 @@ namespace Tracepipe.Storefront.Traces;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(TraceSummary))]
 [JsonSerializable(typeof(TraceFormat))]
+[JsonSerializable(typeof(TraceActivity))]
 internal sealed partial class TracesJson : JsonSerializerContext;

@@ -2,9 +2,12 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Keys;
+using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Traces.Pages;
 using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Storefront.Traces.Uploads;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Traces;
 
@@ -25,6 +28,9 @@ internal static class TracesModule
         services.AddSingleton<TraceSessions>();
         services.AddSingleton<TraceUploads>();
         services.AddSingleton<UploadSlots>();
+        services.AddSingleton<TraceForm>();
+        services.AddSingleton<SessionReader>();
+        services.AddSingleton(new NavItem(NavSection.Main, "Sessions", "/sessions", Lucide.Layers, 30, Permissions.SessionsRead));
         services.AddHostedService<TraceSweeper>();
         return builder;
     }
@@ -33,6 +39,7 @@ internal static class TracesModule
     {
         app.MapTracesApi();
         app.MapTus();
+        app.MapSessionRoutes();
         return app;
     }
 }

@@ -48,4 +48,13 @@ internal sealed record TraceThread(long Tid, string Name, long Events);
 
 /// <summary>Events that begin in each step of time, from the first event on.</summary>
 /// <param name="StepSeconds">1 for traces of up to an hour.</param>
-internal sealed record TraceActivity(int StepSeconds, IReadOnlyList<long> Counts);
+internal sealed record TraceActivity(int StepSeconds, IReadOnlyList<long> Counts)
+{
+    /// <summary>The same in so many equal parts of time at most.</summary>
+    public IReadOnlyList<long> Bars(int most)
+    {
+        var bars = new long[Math.Min(most, Counts.Count)];
+        for (var i = 0; i < Counts.Count; i++) bars[(long)i * bars.Length / Counts.Count] += Counts[i];
+        return bars;
+    }
+}
