@@ -107,6 +107,7 @@ public sealed class SessionJourney(BrowserFixture browser, SessionJourney.Shaky 
     public async Task A_broken_connection_costs_nothing_that_has_arrived()
     {
         ExpectedComplaints.Add("net::ERR_");
+        ExpectedComplaints.Add("status of 4"); // 409, 423: the server may still be writing down what the broken request brought
         app.CutAfter = 2_500_000;
         var (page, person) = await SignedInAsync();
         var line = await page.Context.NewCDPSessionAsync(page);
@@ -242,18 +243,16 @@ public sealed class SessionJourney(BrowserFixture browser, SessionJourney.Shaky 
     }
 
     [Theory]
-    [InlineData("light", 1440)]
-    [InlineData("dark", 1440)]
-    [InlineData("light", 390)]
-    [InlineData("dark", 390)]
-    public async Task The_pages_are_flawless(string theme, int width)
+    [InlineData(1440)]
+    [InlineData(390)]
+    public async Task The_pages_are_flawless(int width)
     {
-        var (page, person) = await SignedInAsync(Window(theme, width));
+        var (page, person) = await SignedInAsync(Window(width));
         var flaws = new List<string>();
         async Task LookAsync(string path, string name)
         {
             if (path.Length > 0) await page.GotoAsync(Url(person, path));
-            flaws.AddRange(await FlawsAsync(page, $"sessions/{name}-{theme}-{width}"));
+            flaws.AddRange(await FlawsAsync(page, $"sessions/{name}-{width}"));
         }
         await LookAsync("/sessions", "empty");
         await LookAsync("/sessions/upload", "upload");
