@@ -34,6 +34,8 @@ internal static class BillingProblems
     public static Problem PaymentRefused(StripeError? error) => new(402, "card_declined", error is { Type: StripeErrorTypes.CardError, Message: { } sentence } ? sentence : "The payment did not go through. Nothing was changed.",
         new Dictionary<string, object?>(StringComparer.Ordinal) { ["reason"] = error?.Code ?? "card_declined", ["decline_code"] = error?.DeclineCode });
 
+    public static Problem UnknownPromotion { get; } = Problem.Invalid("promo_code", "This code is not known, or no longer valid.");
+
     public static Problem NoSubscription => Problem.NotFound("Subscription");
 
     public static Problem ForeignAddress(string field) => Problem.Invalid(field, "Name a path of this site, such as /billing/success.");

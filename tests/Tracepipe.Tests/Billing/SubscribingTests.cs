@@ -32,6 +32,32 @@ public sealed class SubscribingTests(PlanApp app) : IClassFixture<PlanApp>
         Assert.Contains("change", problem.GetProperty("details").Text("instead"), StringComparison.Ordinal);
     }
 
+    // Scenario 24: a code of Stripe's takes 20 % off Pro, from the field on the page to the charge.
+    [Fact]
+    public async Task A_promo_code_is_typed_on_the_plans_page_and_taken_off_at_the_checkout()
+    {
+        var buyer = await app.NewBuyerAsync();
+        var coupon = await app.StripeAsync(HttpMethod.Post, "/v1/coupons", new() { ["percent_off"] = "20", ["duration"] = "once" });
+        await app.StripeAsync(HttpMethod.Post, "/v1/promotion_codes", new() { ["promotion[type]"] = "coupon", ["promotion[coupon]"] = coupon.Text("id"), ["code"] = "TWENTY" });
+        var plans = $"/o/{buyer.Person.Slug}/settings/billing/plans";
+        var wrong = await buyer.Person.Browser.PageAsync($"{plans}?promo=NOTHING");
+        Assert.Equal("This code is not known, or no longer valid.", wrong.QuerySelector("#promo-note")!.TextContent);
+        Assert.Empty(wrong.QuerySelectorAll("input[name=promo_code]"));
+
+        var page = await buyer.Person.Browser.PageAsync($"{plans}?promo=+twenty+");
+        Assert.Equal("TWENTY: 20% off the first payment. Choose a plan to use it.", page.QuerySelector("#promo-note")!.TextContent);
+        var left = await buyer.Person.Browser.SubmitAsync(page, new Uri(app.Address, plans), [], "Choose Pro");
+        Assert.Equal(HttpStatusCode.SeeOther, left.StatusCode);
+        Assert.NotNull(await app.PayAsync(left.Headers.Location!.ToString()));
+        await app.PlanAsync(buyer, p => p.Is("pro", "active"));
+        Assert.Equal(6320, await app.ChargedAsync(buyer.Organization));
+        Assert.Null((await buyer.Person.Browser.PageAsync(plans)).QuerySelector("#promo-code")); // it is for the first subscription
+
+        var other = await app.NewBuyerAsync();
+        var refused = await other.CallAsync(HttpMethod.Post, $"{other.Account}/subscription/checkout", 422, """{"tier":"pro","promo_code":"NOTHING"}""");
+        Assert.Equal("This code is not known, or no longer valid.", refused.GetProperty("details").Text("promo_code"));
+    }
+
     [Fact]
     public async Task A_refused_card_gives_nothing_and_the_page_stays_open()
     {

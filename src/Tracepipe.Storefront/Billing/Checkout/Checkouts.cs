@@ -13,6 +13,9 @@ namespace Tracepipe.Storefront.Billing;
 internal sealed class Checkouts(Database database, StripeConnection stripe, StripeOperations operations, StripeCustomers customers, CheckoutCreation creation, CheckoutExpiry expiry, PlanPrices prices,
     Catalogs catalogs, Standings standings, ReturnAddresses addresses, LifetimeSeats seats, TimeProvider clock)
 {
+    /// <summary>Codes are shorter.</summary>
+    public const int LongestPromoCode = 100;
+
     private static readonly (long Least, long Most) CreditCents = (50, 100_000);
 
     /// <summary>What a buyer wants, checked.</summary>
@@ -41,6 +44,22 @@ internal sealed class Checkouts(Database database, StripeConnection stripe, Stri
         return await OpenAsync(organization, new Order("credits", Tier: null, amount, PromoCode: null, successUrl, cancelUrl), by, cancel);
     }
 
+    /// <summary>What a code takes off, asked of Stripe, who has the last word when the page is opened.</summary>
+    public async Task<Tried<PromotionOffer>> PromotionAsync(string code, CancellationToken cancel)
+    {
+        if (!stripe.IsConfigured) return BillingProblems.NotConfigured;
+        try
+        {
+            if (await FindPromotionAsync(code, cancel) is not { Promotion.Coupon.Value: { } coupon } promotion) return BillingProblems.UnknownPromotion;
+            var amount = coupon.AmountOff is { } cents ? new Money(cents, (coupon.Currency ?? catalogs.Current.Prices.Currency).ToUpperInvariant()) : (Money?)null;
+            return new PromotionOffer(promotion.Code, coupon.PercentOff, amount, coupon.Duration, coupon.DurationInMonths);
+        }
+        catch (StripeException failure)
+        {
+            return BillingProblems.Of(failure);
+        }
+    }
+
     /// <summary>What a session was about, as far as we know; null when this organization has no such session.</summary>
     public async Task<Purchase?> BoughtAsync(Guid organization, string sessionId, CancellationToken cancel)
     {
@@ -67,7 +86,7 @@ internal sealed class Checkouts(Database database, StripeConnection stripe, Stri
             string? price = null;
             if (order.Tier is { } tier && (price = await prices.ToSellAsync(version, tier, cancel)) is null) return BillingProblems.NotOnSale;
             string? promotion = null;
-            if (order.PromoCode is { Length: > 0 } code && (promotion = await PromotionAsync(code, cancel)) is null) return Problem.Invalid("promo_code", "This code is not known, or no longer valid.");
+            if (order.PromoCode is { Length: > 0 } code && (promotion = (await FindPromotionAsync(code, cancel))?.Id) is null) return BillingProblems.UnknownPromotion;
             var request = new CheckoutCreation.Request(Guid.CreateVersion7(), customer, order.Kind, order.Tier?.Key, order.Tier is null ? null : version.Number, price, order.Amount.Minor, order.Amount.Currency,
                 promotion, TrialDays: 0, success, away);
             var planned = await PlanAsync(organization, order, request, by, cancel);
@@ -130,11 +149,11 @@ internal sealed class Checkouts(Database database, StripeConnection stripe, Stri
         _ => null,
     };
 
-    private async Task<string?> PromotionAsync(string code, CancellationToken cancel)
+    private async Task<PromotionCode?> FindPromotionAsync(string code, CancellationToken cancel)
     {
-        if (code.Length > 100) return null;
-        var found = await stripe.Client.PromotionCodes.ListAsync(new PromotionCodeListParams { Code = code, Active = true, Limit = 1 }, Patience.OfPerson.Read, cancel);
-        return found.Data is [var promotion, ..] ? promotion.Id : null;
+        if (code.Length > LongestPromoCode) return null;
+        var found = await stripe.Client.PromotionCodes.ListAsync(new PromotionCodeListParams { Code = code, Active = true, Limit = 1, Expand = ["data.promotion.coupon"] }, Patience.OfPerson.Read, cancel);
+        return found.Data is [{ Promotion.Coupon.Value.Valid: true } promotion] ? promotion : null;
     }
 
     private async Task FailAsync(Guid organization, Guid checkout, CancellationToken cancel)

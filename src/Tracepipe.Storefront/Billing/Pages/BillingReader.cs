@@ -35,6 +35,9 @@ public sealed record BillingView
     /// <summary>The change of plan that stands to be confirmed.</summary>
     internal ChangePreview? Preview { get; init; }
 
+    /// <summary>The code that stands to be used at the first checkout.</summary>
+    internal string? PromoCode { get; init; }
+
     internal CardOnFile? DefaultCard => Cards.FirstOrDefault(c => c.IsDefault);
 
     /// <summary>The subscription that Stripe renews, whichever plan gives the limits.</summary>

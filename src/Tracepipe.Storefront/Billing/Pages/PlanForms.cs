@@ -22,9 +22,9 @@ internal static class PlanForms
         void Map(string path, Delegate verb) => routes.MapPost(path, verb).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
     }
 
-    private static async Task<IResult> CheckoutAsync(string org, [FromForm] string? tier, Caller caller, Subscriptions subscriptions, HttpContext http, CancellationToken cancel)
+    private static async Task<IResult> CheckoutAsync(string org, [FromForm] string? tier, [FromForm(Name = "promo_code")] string? promoCode, Caller caller, Subscriptions subscriptions, HttpContext http, CancellationToken cancel)
     {
-        var opened = await subscriptions.CheckoutAsync(caller.OrganizationId, tier ?? "", promoCode: null, successUrl: null, cancelUrl: null, Actor.Of(caller), cancel);
+        var opened = await subscriptions.CheckoutAsync(caller.OrganizationId, tier ?? "", promoCode, successUrl: null, cancelUrl: null, Actor.Of(caller), cancel);
         return opened.IsDone ? Leave(http, opened.Value.Url) : Refused(http, org, opened.Problem);
     }
 

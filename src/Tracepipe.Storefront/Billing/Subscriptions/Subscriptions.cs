@@ -69,6 +69,9 @@ internal sealed class Subscriptions(Database database, StripeConnection stripe, 
     public Task<Tried<CheckoutStart>> CheckoutAsync(Guid organization, string tier, string? promoCode, string? successUrl, string? cancelUrl, Actor by, CancellationToken cancel) =>
         checkouts.SubscribeAsync(organization, tier, promoCode, successUrl, cancelUrl, by, cancel);
 
+    /// <summary>What a promo code takes off a first subscription.</summary>
+    public Task<Tried<PromotionOffer>> PromotionAsync(string code, CancellationToken cancel) => checkouts.PromotionAsync(code, cancel);
+
     /// <summary>Opens Stripe's page to buy the lifetime tier. The seat is given when paid; who pays too late gets the money back.</summary>
     public Task<Tried<CheckoutStart>> LifetimeCheckoutAsync(Guid organization, string? successUrl, string? cancelUrl, Actor by, CancellationToken cancel) =>
         checkouts.BuyLifetimeAsync(organization, successUrl, cancelUrl, by, cancel);

@@ -42,6 +42,19 @@ public sealed class SignInTests(SignInApp app)
     }
 
     [Fact]
+    public async Task Whoever_gets_somebodys_address_at_the_provider_gains_nothing()
+    {
+        using var first = app.NewBrowser();
+        var (account, email) = await app.NewcomerAsync();
+        await app.SignInAsync(first, account);
+        using var second = app.NewBrowser();
+        var (heir, _) = await app.NewcomerAsync(email: email);
+        Assert.Equal("email_taken", ReasonOf(await app.SignInAsync(second, heir)));
+        Assert.False(await second.IsInAsync());
+        Assert.Equal(0, await app.CountAsync($"external_identities where subject = '{heir}'"));
+    }
+
+    [Fact]
     public async Task The_same_subject_at_another_issuer_is_somebody_else()
     {
         var other = await app.NewPersonAsync();
@@ -215,6 +228,10 @@ public sealed class SignInTests(SignInApp app)
 
         var link = await app.LinkInMailAsync(email);
         using (var elsewhere = app.NewBrowser()) Assert.Equal(HttpStatusCode.Gone, (await elsewhere.GetAsync(link)).StatusCode);
+        app.Clock.Advance(TimeSpan.FromHours(24) + TimeSpan.FromMinutes(1));
+        var late = await browser.GetAsync(link);
+        app.Clock.Advance(-TimeSpan.FromHours(24) - TimeSpan.FromMinutes(1));
+        Assert.Equal(HttpStatusCode.Gone, late.StatusCode);
         Assert.Equal(0, await app.CountAsync($"people where email = '{email}'"));
         Assert.EndsWith("/dashboard", (await browser.FollowAsync(await browser.GetAsync(link))).RequestMessage!.RequestUri!.AbsolutePath, StringComparison.Ordinal);
         Assert.Equal(1, await app.CountAsync($"external_identities i join people p on p.id = i.person_id where p.email = '{email}' and i.subject = '{account}'"));

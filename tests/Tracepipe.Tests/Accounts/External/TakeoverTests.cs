@@ -21,10 +21,14 @@ public sealed class TakeoverTests(SignInApp app)
         var (account, email) = await app.NewcomerAsync();
         await attacker.RegisterAsync(email, "the attacker's own words");
         var mailed = await app.LinkInMailAsync(email);
+        using var second = app.NewBrowser();
+        var (claimed, _) = await app.NewcomerAsync(isVerified: false, email);
+        await app.SignInAsync(second, claimed);
 
         using var victim = app.NewBrowser();
         await app.SignInAsync(victim, account);
         Assert.True(await victim.IsInAsync());
+        Assert.Equal(0, await app.CountAsync($"external_registrations where email = '{email}'"));
         await attacker.LogInAsync(email, "the attacker's own words");
         Assert.False(await attacker.IsInAsync());
         Assert.Equal(HttpStatusCode.Gone, (await attacker.GetAsync(mailed)).StatusCode); // even with the link, which went to the victim
@@ -87,7 +91,7 @@ public sealed class TakeoverTests(SignInApp app)
 
     // 5. A provider that does not check: the attacker has the victim's address there, unverified.
     [Fact]
-    public async Task An_unchecked_address_at_a_provider_is_no_foot_in_the_door()
+    public async Task An_claimedaddress_at_a_provider_is_no_foot_in_the_door()
     {
         using var attacker = app.NewBrowser();
         var (account, email) = await app.NewcomerAsync(isVerified: false);
