@@ -13,10 +13,10 @@ namespace Tracepipe.Tests.Site;
 public sealed partial class SampleTests(TestApp app) : IClassFixture<TestApp>
 {
     [Fact]
-    public async Task The_call_in_curl_says_whose_key_it_is() => await RunsAsync("curl", (folder, code) => RunAsync("bash", folder, ["-euo", "pipefail", "-c", code]));
+    public async Task The_samples_in_curl_run() => await RunsAsync("curl", (folder, code) => RunAsync("bash", folder, ["-euo", "pipefail", "-c", code]));
 
     [Fact]
-    public async Task The_call_in_Python_says_whose_key_it_is()
+    public async Task The_samples_in_Python_run()
     {
         var probe = await RunAsync("python3", ".", ["-c", "import requests"], mayBeAbsent: true);
         Assert.SkipUnless(probe.Status == 0, $"Python with its package requests is not on this machine: {probe.Errors.Trim()}");
@@ -24,11 +24,11 @@ public sealed partial class SampleTests(TestApp app) : IClassFixture<TestApp>
     }
 
     [Fact]
-    public async Task The_call_in_JavaScript_says_whose_key_it_is() => await RunsAsync("JavaScript", (folder, code) => RunAsync("node", folder, ["--input-type=module", "-e", code]));
+    public async Task The_samples_in_JavaScript_run() => await RunsAsync("JavaScript", (folder, code) => RunAsync("node", folder, ["--input-type=module", "-e", code]));
 
     // By the compiler itself, without a project: the global usings are those of every new console program.
     [Fact]
-    public async Task The_call_in_CSharp_says_whose_key_it_is() => await RunsAsync("C#", async (folder, code) =>
+    public async Task The_samples_in_CSharp_run() => await RunsAsync("C#", async (folder, code) =>
     {
         await File.WriteAllTextAsync(Path.Combine(folder, "Program.cs"), code);
         await File.WriteAllTextAsync(Path.Combine(folder, "Usings.cs"), "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Net.Http; global using System.Threading; global using System.Threading.Tasks;");
@@ -48,7 +48,46 @@ public sealed partial class SampleTests(TestApp app) : IClassFixture<TestApp>
         var shown = JsonElement.Parse((await browser.PageAsync("/docs/quickstart")).GetElementById("first-answer")!.TextContent);
         using var answer = await app.CallAsync(key, "/v1/users/me");
         Assert.Equal(Members(shown), Members(JsonElement.Parse(await answer.Content.ReadAsStringAsync())));
+        var uploaded = JsonElement.Parse((await browser.PageAsync("/docs/quickstart")).GetElementById("upload-answer")!.TextContent);
+        using var made = await app.CallAsync(key, "/v1/sessions", HttpMethod.Post, new MultipartFormDataContent { { new StringContent("checkout"), "suite_id" }, { new StringContent("""{"type":"click","time":1,"x":1,"y":2}"""), "trace", "a.jsonl" } });
+        Assert.Equal(Members(uploaded), Members(JsonElement.Parse(await made.Content.ReadAsStringAsync())));
         foreach (var header in new[] { "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset" }) Assert.True(answer.Headers.Contains(header), header);
+    }
+
+    [Fact]
+    public async Task The_input_events_that_the_page_shows_are_taken()
+    {
+        var (_, key) = await NewKeyAsync();
+        using var browser = app.NewBrowser();
+        var lines = (await browser.PageAsync("/docs/capture")).GetElementById("lines")!.TextContent;
+        using var made = await app.CallAsync(key, "/v1/sessions", HttpMethod.Post, new MultipartFormDataContent { { new StringContent("browsing"), "suite_id" }, { new StringContent(lines), "trace", "checkout.jsonl" } });
+        var session = JsonElement.Parse(await made.Content.ReadAsStringAsync());
+        Assert.Equal(("input_lines", 5, 2400.0), (session.GetProperty("format").GetString(), session.GetProperty("events").GetInt32(), session.GetProperty("duration_ms").GetDouble()));
+    }
+
+    [Fact]
+    public async Task What_Chromium_recorded_is_taken_and_the_page_s_commands_read_it()
+    {
+        var (_, key) = await NewKeyAsync();
+        var file = await File.ReadAllBytesAsync(Path.Combine(Storefront.Platform.Paths.Root, "tests", "fixtures", "chromium.trace.json.gz")); // made by record-trace.mjs beside it
+        using var made = await app.CallAsync(key, "/v1/sessions", HttpMethod.Post, new MultipartFormDataContent { { new StringContent("checkout"), "suite_id" }, { new ByteArrayContent(file), "trace", "Trace-20261121T120000.json.gz" } });
+        var session = JsonElement.Parse(await made.Content.ReadAsStringAsync());
+        Assert.Equal(("chrome_object", false), (session.GetProperty("format").GetString(), session.GetProperty("truncated").GetBoolean()));
+        using var answer = await app.CallAsync(key, $"/v1/sessions/{session.GetProperty("id").GetString()}/summary");
+        var summary = JsonElement.Parse(await answer.Content.ReadAsStringAsync());
+        var inputs = summary.GetProperty("input_events").EnumerateArray().ToDictionary(i => i.GetProperty("name").GetString()!, i => i.GetProperty("count").GetInt32());
+        Assert.Equal((2, 4), (inputs["click"], inputs["keydown"])); // what the script did
+        Assert.Contains(summary.GetProperty("processes").EnumerateArray(), p => p.GetProperty("name").GetString() is "Renderer");
+
+        using var browser = app.NewBrowser();
+        var page = await browser.PageAsync("/docs/capture");
+        var folder = Directory.CreateTempSubdirectory("tp-sample-").FullName;
+        await File.WriteAllBytesAsync(Path.Combine(folder, "Trace-20261121T120000.json.gz"), file);
+        var counted = await RunAsync("bash", folder, ["-euo", "pipefail", "-c", page.GetElementById("check")!.TextContent]);
+        var addresses = await RunAsync("bash", folder, ["-eu", "-c", page.GetElementById("addresses")!.TextContent]);
+        Directory.Delete(folder, recursive: true);
+        Assert.Contains("\"type\":\"click\"", counted.Output, StringComparison.Ordinal);
+        Assert.Equal((0, ""), (addresses.Status, addresses.Errors));
     }
 
     [Fact]
@@ -64,21 +103,31 @@ public sealed partial class SampleTests(TestApp app) : IClassFixture<TestApp>
         Assert.Equal(["2 \"type\":\"click\"", "1 \"type\":\"keydown\""], counted.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
     }
 
-    /// <summary>Takes the sample from the page, runs it with a key in the environment, and looks whether it printed whose key it is.</summary>
+    /// <summary>Takes the samples from the page, runs each with a key in the environment, and looks whether the first printed whose key it is and the second made the session it printed.</summary>
     private async Task RunsAsync(string language, Func<string, string, Task<Run>> run)
     {
         var (person, key) = await NewKeyAsync();
         var page = await person.Browser.PageAsync("/docs/quickstart");
-        var tab = page.QuerySelectorAll("[role=tab]").First(t => t.TextContent.Trim() == language && t.Id!.StartsWith("first-call", StringComparison.Ordinal));
-        var code = page.GetElementById(tab.GetAttribute("aria-controls")!)!.TextContent;
-        Assert.Contains(app.Address.ToString().TrimEnd('/'), code, StringComparison.Ordinal);
-        var folder = Directory.CreateTempSubdirectory("tp-sample-").FullName;
         Key.Value = key;
-        var done = await run(folder, code);
-        Directory.Delete(folder, recursive: true);
-        Assert.True(done.Status == 0, $"{language} ended with {done.Status}: {done.Output}{done.Errors}");
-        Assert.Contains(person.Name, done.Output, StringComparison.Ordinal);
-        Assert.Contains(person.Slug, done.Output, StringComparison.Ordinal);
+        var call = await RunsAsync("first-call");
+        Assert.Contains(person.Name, call, StringComparison.Ordinal);
+        Assert.Contains(person.Slug, call, StringComparison.Ordinal);
+        var upload = await RunsAsync("upload");
+        var stored = await app.ScalarAsync<string>($"select id || ' ' || suite_id || ' ' || (summary->>'events') from trace_sessions where organization_id = '{person.OrganizationId}'");
+        Assert.Equal("checkout 2", stored[37..]);
+        Assert.Contains(stored[..36], upload, StringComparison.Ordinal);
+
+        async Task<string> RunsAsync(string id)
+        {
+            var tab = page.QuerySelectorAll("[role=tab]").First(t => t.TextContent.Trim() == language && t.Id!.StartsWith(id + "-", StringComparison.Ordinal));
+            var code = page.GetElementById(tab.GetAttribute("aria-controls")!)!.TextContent;
+            Assert.Contains(app.Address.ToString().TrimEnd('/'), code, StringComparison.Ordinal);
+            var folder = Directory.CreateTempSubdirectory("tp-sample-").FullName;
+            var done = await run(folder, code);
+            Directory.Delete(folder, recursive: true);
+            Assert.True(done.Status == 0, $"{language}, {id}: ended with {done.Status}: {done.Output}{done.Errors}");
+            return done.Output;
+        }
     }
 
     private static readonly AsyncLocal<string> Key = new();
