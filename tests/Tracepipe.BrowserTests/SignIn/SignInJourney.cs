@@ -11,7 +11,7 @@ namespace Tracepipe.BrowserTests.SignIn;
 /// Catches: a way to the provider or back that Turbo, the Content-Security-Policy or a browser without script stops, and a refusal that says nothing to a
 /// person. The provider is the certified one; every case begins at our own button.
 /// </summary>
-public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : BrowserTest(browser), IClassFixture<EntraApp>
+public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : ProductTest(browser, app), IClassFixture<EntraApp>
 {
     [Theory]
     [InlineData(true)]
@@ -19,7 +19,7 @@ public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : Browse
     public async Task A_person_comes_leaves_and_returns(bool script)
     {
         var (account, email) = await app.NewcomerAsync();
-        var page = await OpenPageAsync(new() { JavaScriptEnabled = script });
+        var page = await OpenPageAsync(new BrowserNewContextOptions { JavaScriptEnabled = script });
         await page.GotoAsync(Url("/"));
         await page.GetByRole(AriaRole.Link, new() { Name = "Get started" }).First.ClickAsync();
         await SignInAsync(page, account);
@@ -41,7 +41,7 @@ public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : Browse
     {
         ExpectedComplaints.Add("status of 422");
         var (account, _) = await app.NewcomerAsync();
-        var (page, person) = await PersonAsync(new() { JavaScriptEnabled = script });
+        var (page, person) = await SignedInAsync(new() { JavaScriptEnabled = script });
         await page.GotoAsync(Url("/settings/security"));
         await page.GetByRole(AriaRole.Link, new() { Name = "Link Microsoft" }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Link Microsoft" })).ToBeVisibleAsync();
@@ -54,7 +54,7 @@ public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : Browse
         await Expect(page).ToHaveURLAsync(Url("/settings/security"));
         await Expect(page.GetByText($"{account}@contoso.example")).ToBeVisibleAsync();
 
-        var other = await OpenPageAsync(new() { JavaScriptEnabled = script });
+        var other = await OpenPageAsync(new BrowserNewContextOptions { JavaScriptEnabled = script });
         await other.GotoAsync(Url("/login?returnUrl=%2Fsettings%2Fprofile"));
         await SignInAsync(other, account);
         await Expect(other.GetByText($"You log in as {person.Email}.")).ToBeVisibleAsync();
@@ -201,37 +201,27 @@ public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : Browse
     }
 
     [Theory]
-    [InlineData("light", 1440, 900)]
-    [InlineData("dark", 1440, 900)]
-    [InlineData("light", 390, 844)]
-    [InlineData("dark", 390, 844)]
-    [InlineData("light", 360, 740)]
-    public async Task Nothing_is_wrong_for_axe_and_nothing_scrolls_sideways(string theme, int width, int height)
+    [InlineData(1440)]
+    [InlineData(390)]
+    public async Task Nothing_is_wrong_for_axe_and_nothing_scrolls_sideways(int width)
     {
         ExpectedComplaints.Add("status of 400");
-        var options = new BrowserNewContextOptions { ViewportSize = new() { Width = width, Height = height }, ColorScheme = theme == "dark" ? ColorScheme.Dark : ColorScheme.Light };
-        var (page, person) = await PersonAsync(options);
+        var (page, person) = await SignedInAsync(Window(width));
         var (account, _) = await app.NewcomerAsync();
         await app.LinkAsync(person.Browser, account, person.Password);
+        var flaws = new List<string>();
         foreach (var path in new[] { "/settings/security", "/settings/security/link/microsoft" })
         {
             await page.GotoAsync(Url(path));
-            await CheckAsync(page, $"sign-in{path.Replace('/', '-')}-{theme}-{width}");
+            flaws.AddRange(await FlawsAsync(page, $"sign-in{path.Replace('/', '-')}-{width}"));
         }
-        var visitor = await OpenPageAsync(options);
+        var visitor = await OpenPageAsync(Window(width));
         foreach (var path in new[] { "/login", "/register", "/login/problem?provider=microsoft&reason=untrusted&reference=0af7651916cd43dd8448eb211c80319c" })
         {
             await visitor.GotoAsync(Url(path));
-            await CheckAsync(visitor, $"sign-in{path.Split('?')[0].Replace('/', '-')}-{theme}-{width}");
+            flaws.AddRange(await FlawsAsync(visitor, $"sign-in{path.Split('?')[0].Replace('/', '-')}-{width}"));
         }
-    }
-
-    private static async Task CheckAsync(IPage page, string picture)
-    {
-        await PictureAsync(page, picture);
-        var found = await Axe.ViolationsAsync(page);
-        Assert.True(found.Count == 0, picture + ": " + string.Join("; ", found));
-        Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"), picture + " scrolls sideways");
+        None(flaws);
     }
 
     private static ILocator Continue(IPage page) => page.GetByRole(AriaRole.Link, new() { Name = "Continue with Microsoft" });
@@ -260,21 +250,10 @@ public sealed class SignInJourney(BrowserFixture browser, EntraApp app) : Browse
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = title })).ToBeVisibleAsync();
         await Expect(page.GetByText("Reference", new() { Exact = false }).Last).ToBeVisibleAsync();
     }
-
-    private string Url(string path) => new Uri(app.Address, path).ToString();
-
-    /// <summary>A page that carries the cookies of a person who has registered.</summary>
-    private async Task<(IPage Page, TestPerson Person)> PersonAsync(BrowserNewContextOptions options)
-    {
-        var person = await app.NewPersonAsync("Maya Okafor");
-        var page = await OpenPageAsync(options);
-        await page.Context.AddCookiesAsync(person.Browser.Cookies.GetCookies(app.Address).Select(c => new Microsoft.Playwright.Cookie { Name = c.Name, Value = c.Value, Url = app.Address.ToString(), HttpOnly = c.HttpOnly }));
-        return (page, person);
-    }
 }
 
 /// <summary>Catches: a log-in page that goes away together with the provider.</summary>
-public sealed class AwayJourney(BrowserFixture browser, EntraApp app) : BrowserTest(browser), IClassFixture<EntraApp>
+public sealed class AwayJourney(BrowserFixture browser, EntraApp app) : ProductTest(browser, app), IClassFixture<EntraApp>
 {
     [Fact]
     public async Task A_provider_that_is_away_says_so_and_a_password_still_works()
@@ -283,7 +262,7 @@ public sealed class AwayJourney(BrowserFixture browser, EntraApp app) : BrowserT
         var person = await app.NewPersonAsync();
         await app.Provider.BeAwayAsync(true);
         var page = await OpenPageAsync();
-        await page.GotoAsync(new Uri(app.Address, "/login").ToString());
+        await page.GotoAsync(Url("/login"));
         await page.GetByRole(AriaRole.Link, new() { Name = "Continue with Microsoft" }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The sign-in service does not answer" })).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Back to log in" }).ClickAsync();
