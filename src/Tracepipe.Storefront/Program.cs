@@ -44,6 +44,9 @@ namespace Tracepipe.Storefront
                 .MapBilling()
                 .MapTraces()
                 .MapHome()
-                .MapSite());
+                .MapSite())
+        {
+            Offline = new Dictionary<string, Func<IReadOnlyList<string>, TextWriter, CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["verify-invoice"] = ProofCheck.RunAsync },
+        };
     }
 }

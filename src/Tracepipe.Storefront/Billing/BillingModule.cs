@@ -78,6 +78,7 @@ internal static class BillingModule
         services.AddSingleton<InvoiceList>();
         services.AddSingleton<InvoiceReader>();
         services.AddSingleton<StripePages>();
+        services.AddSingleton<InvoiceProofs>();
         services.AddSingleton<Dunning>();
         services.AddHostedService<UsageInvoiceClock>();
         services.AddAfter<CreditsBought>((bought, transaction, _, cancel) => CreditPurchases.PostAsync(bought, transaction, cancel));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Tracepipe.Storefront.Organizations;
@@ -17,6 +18,7 @@ internal static class InvoicesApi
         billing.MapPost("/account/{organization_id}/invoices/generate", GenerateAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
         billing.MapGet("/invoices/{invoice_id}", GetAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync));
         billing.MapGet("/invoices/{invoice_id}/pdf", PdfAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync)).Produces(200, contentType: "application/pdf");
+        billing.MapGet("/invoices/{invoice_id}/proof", ProofAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync));
         billing.MapPost("/invoices/{invoice_id}/pay", PayAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey().WithMetadata(new FindsOrganization(OwnerAsync));
     }
 
@@ -48,6 +50,14 @@ internal static class InvoicesApi
         if (invoice.IsOfPlan) return await pages.FindAsync(caller.OrganizationId, id, cancel) is { Pdf: { } there } ? TypedResults.Redirect(there) : Problem.NotFound("PDF").ToResult();
         http.Response.Headers.CacheControl = "private, no-store";
         return TypedResults.File(InvoicePdf.Make(invoice, paper is "letter" ? Paper.Letter : Paper.A4, brand.Name), "application/pdf", $"{invoice.Number}.pdf");
+    }
+
+    /// <summary>What a usage invoice was computed from: records, events, prices and steps. <c>tracepipe verify-invoice FILE</c> computes it again.</summary>
+    internal static async Task<Results<FileContentHttpResult, ProblemAnswer>> ProofAsync(string invoice_id, Caller caller, InvoiceProofs proofs, HttpContext http, CancellationToken cancel)
+    {
+        if (!Guid.TryParse(invoice_id, out var id) || await proofs.MakeAsync(caller.OrganizationId, caller.PersonId, id, cancel) is not { } proof) return Problem.NotFound("Invoice").ToResult();
+        http.Response.Headers.CacheControl = "private, no-store";
+        return TypedResults.File(JsonSerializer.SerializeToUtf8Bytes(proof, InvoiceProof.Json), "application/json", $"{proof.Number}-proof.json");
     }
 
     /// <summary>Make an invoice of what this month has come to so far; null when there is nothing to invoice.</summary>

@@ -15,6 +15,7 @@ internal static class Startup
             var command = CommandLine.Parse(args);
             if (command.Help) { await Console.Out.WriteLineAsync(Help); return 0; }
             if (command.SelfTest) return await Selftest.RunAsync(command, compose, stop.Token);
+            if (command.Command is [var word, ..] && compose.Offline.TryGetValue(word, out var offline)) return await offline([.. command.Command.Skip(1)], Console.Out, stop.Token);
             if (command.Command.Count > 0) return await RunCommandAsync(command, compose, stop.Token);
 
             await using var app = await StorefrontApp.StartAsync(command, compose, configure: null, listen: true, stop.Token);
@@ -58,6 +59,7 @@ internal static class Startup
           catalog diff | apply  compare catalog.json with what Stripe has, or make Stripe and the price list agree with it
           service-key create [--name NAME]   make a key for the sold API's backend and print it
           tier set ORG TIER [--until DATE]   give an organization a tier by contract; “free” takes it away
+          verify-invoice FILE   compute an invoice again from its proof, without database and network
           service-key list | revoke ID       show or end such keys
         """;
 }

@@ -91,4 +91,8 @@ internal sealed class StorefrontApp : IAsyncDisposable
 }
 
 /// <summary>Which modules make the product: how they register and how they map.</summary>
-internal sealed record Composition(Action<WebApplicationBuilder> Add, Action<WebApplication> Map);
+internal sealed record Composition(Action<WebApplicationBuilder> Add, Action<WebApplication> Map)
+{
+    /// <summary>Commands that need neither database nor configuration, by their first word.</summary>
+    public IReadOnlyDictionary<string, Func<IReadOnlyList<string>, TextWriter, CancellationToken, Task<int>>> Offline { get; init; } = new Dictionary<string, Func<IReadOnlyList<string>, TextWriter, CancellationToken, Task<int>>>(StringComparer.Ordinal);
+}
