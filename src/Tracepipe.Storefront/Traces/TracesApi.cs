@@ -16,15 +16,15 @@ internal static class TracesApi
     public static void MapTracesApi(this IEndpointRouteBuilder routes)
     {
         var suites = routes.MapGroup("/v1/suites").WithTags("Suites");
-        suites.MapGet("", ListSuites).RequireAuthorization(Permissions.SessionsRead).WithName("listSuites");
-        suites.MapGet("{id}", ShowSuite).RequireAuthorization(Permissions.SessionsRead).WithName("getSuite");
+        suites.MapGet("", ListSuites).RequireAuthorization(Permissions.SessionsRead).WithName("listSuites").AnswersSuites();
+        suites.MapGet("{id}", ShowSuite).RequireAuthorization(Permissions.SessionsRead).WithName("getSuite").AnswersSuite();
 
         var sessions = routes.MapGroup("/v1/sessions").WithTags("Sessions");
-        sessions.MapPost("", UploadAsync).RequireAuthorization(Permissions.SessionsWrite).CountsAs(RequestKind.Upload).WithName("createSession").DisableAntiforgery();
-        sessions.MapGet("", ListAsync).RequireAuthorization(Permissions.SessionsRead).WithName("listSessions");
-        sessions.MapGet("{id:guid}", ShowAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSession");
-        sessions.MapGet("{id:guid}/summary", SummaryAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSessionSummary");
-        sessions.MapGet("{id:guid}/file", FileAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSessionFile");
+        sessions.MapPost("", UploadAsync).RequireAuthorization(Permissions.SessionsWrite).CountsAs(RequestKind.Upload).WithName("createSession").TakesForm().AnswersSession(201).DisableAntiforgery();
+        sessions.MapGet("", ListAsync).RequireAuthorization(Permissions.SessionsRead).WithName("listSessions").AnswersSessions();
+        sessions.MapGet("{id:guid}", ShowAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSession").AnswersSession();
+        sessions.MapGet("{id:guid}/summary", SummaryAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSessionSummary").AnswersSummary();
+        sessions.MapGet("{id:guid}/file", FileAsync).RequireAuthorization(Permissions.SessionsRead).WithName("getSessionFile").AnswersFile();
         sessions.MapDelete("{id:guid}", DeleteAsync).RequireAuthorization(Permissions.SessionsWrite).WithName("deleteSession");
     }
 

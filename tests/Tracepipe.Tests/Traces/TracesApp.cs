@@ -35,7 +35,7 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
     /// <summary>A valid trace of exactly so many bytes, no two alike.</summary>
     public static byte[] Trace(int bytes)
     {
-        var text = $$"""[{"ph":"X","ts":1000000,"dur":5,"name":"{{Guid.CreateVersion7()}}","cat":"devtools.timeline","pid":1,"tid":2,"args":{"data":{"type":"click"} } }]""";
+        var text = $$"""[{"ph":"X","ts":1000000,"dur":5,"name":"EventDispatch","cat":"devtools.timeline","pid":1,"tid":2,"args":{"data":{"type":"click","of":"{{Guid.CreateVersion7()}}"} } }]""";
         return Encoding.UTF8.GetBytes(text.PadRight(bytes));
     }
 

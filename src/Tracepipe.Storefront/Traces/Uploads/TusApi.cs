@@ -26,11 +26,11 @@ internal static class TusApi
     private static void MapAt(RouteGroupBuilder uploads)
     {
         uploads.AddEndpointFilter(SpeaksTusAsync);
-        uploads.MapMethods("", ["OPTIONS"], Options).RequireAuthorization(Permissions.SessionsWrite);
-        uploads.MapPost("", BeginAsync).RequireAuthorization(Permissions.SessionsWrite).CountsAs(RequestKind.Upload).DisableAntiforgery();
-        uploads.MapMethods("{id:guid}", ["HEAD"], StandsAsync).RequireAuthorization(Permissions.SessionsWrite);
-        uploads.MapPatch("{id:guid}", AppendAsync).RequireAuthorization(Permissions.SessionsWrite).DisableAntiforgery();
-        uploads.MapDelete("{id:guid}", EndAsync).RequireAuthorization(Permissions.SessionsWrite).DisableAntiforgery();
+        uploads.MapMethods("", ["OPTIONS"], Options).RequireAuthorization(Permissions.SessionsWrite).EndsWith(204, "Tus-Version, Tus-Extension and Tus-Max-Size say what the server can.");
+        uploads.MapPost("", BeginAsync).RequireAuthorization(Permissions.SessionsWrite).CountsAs(RequestKind.Upload).DisableAntiforgery().BeginsUpload();
+        uploads.MapMethods("{id:guid}", ["HEAD"], StandsAsync).RequireAuthorization(Permissions.SessionsWrite).StandsUpload();
+        uploads.MapPatch("{id:guid}", AppendAsync).RequireAuthorization(Permissions.SessionsWrite).DisableAntiforgery().TakesPiece();
+        uploads.MapDelete("{id:guid}", EndAsync).RequireAuthorization(Permissions.SessionsWrite).DisableAntiforgery().EndsWith(204, "The upload has ended and what had arrived is erased.");
     }
 
     /// <summary>What the server can: the extensions of the protocol.</summary>

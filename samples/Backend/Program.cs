@@ -1,0 +1,3 @@
+using Tracepipe.Samples;
+
+await Backend.Build(args).RunAsync();
