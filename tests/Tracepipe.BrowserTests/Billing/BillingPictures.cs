@@ -38,6 +38,10 @@ public sealed class BillingPictures(BrowserFixture browser, PlanShop app) : Prod
         }
         await app.ExecuteAsync($"update quotas set used = 12 where organization_id = '{person.OrganizationId}'");
         await LookAsync("plans-pro", "You are on Pro", "/settings/billing/plans");
+        await app.ExecuteAsync($"update subscriptions set tier = 'byo' where organization_id = '{person.OrganizationId}'; update standings set plan = 'byo' where organization_id = '{person.OrganizationId}'");
+        await LookAsync("byo", "BYO plan");
+        await LookAsync("plans-byo", "You are on BYO", "/settings/billing/plans");
+        await app.ExecuteAsync($"update subscriptions set tier = 'pro' where organization_id = '{person.OrganizationId}'; update standings set plan = 'pro' where organization_id = '{person.OrganizationId}'");
         await SetAsync("ends_at = period_end, canceled_at = now()");
         await LookAsync("canceling", "Pro ends on");
         await LookAsync("plans-canceling", "Reactivate Pro first", "/settings/billing/plans");

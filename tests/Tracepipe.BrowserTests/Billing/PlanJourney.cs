@@ -81,6 +81,24 @@ public sealed class PlanJourney(BrowserFixture browser, PlanShop app) : ProductT
     }
 
     [Theory, InlineData(1440), InlineData(390)]
+    public async Task A_bank_that_asks_before_an_upgrade_is_answered_on_Stripes_page(int width)
+    {
+        var (page, person, walk) = await BuyerAsync(width);
+        await walk.SubscribeAsync("Pro");
+        await app.PayWithAsync(person, "pm_card_authenticationRequired");
+        await walk.OpenPlansAsync();
+        await walk.Button("Upgrade to Team").ClickAsync();
+        await walk.Dialog("Upgrade to Team").GetByRole(AriaRole.Button, new() { Name = "and upgrade" }).ClickAsync();
+        await page.WaitForURLAsync(new System.Text.RegularExpressions.Regex("/i/"));
+        Assert.Equal(7900, await app.ChargedAsync(person));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Pay" }).First.ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Complete authentication", Exact = true }).ClickAsync();
+        await TestApp.EventuallyAsync(() => app.ScalarAsync<string>($"select tier from subscriptions where organization_id = '{person.OrganizationId}' and is_live"), tier => tier == "team");
+        await walk.OpenPlansAsync();
+        await Expect(walk.Tier("Team").GetByText("Current plan")).ToBeVisibleAsync();
+    }
+
+    [Theory, InlineData(1440), InlineData(390)]
     public async Task A_plan_is_canceled_and_reactivated(int width)
     {
         var (page, _, walk) = await BuyerAsync(width);

@@ -26,6 +26,16 @@ public sealed class PlanShop(TestServers servers) : TestApp(servers)
     public Task<string> CustomerAsync(TestPerson person) =>
         EventuallyAsync(() => ScalarAsync<string>($"select stripe_customer_id from billing_accounts where organization_id = '{person.OrganizationId}'"), c => c is not null);
 
+    /// <summary>What a running plan is paid with from now on.</summary>
+    public async Task PayWithAsync(TestPerson person, string card)
+    {
+        var customer = await CustomerAsync(person);
+        var method = (await StripeAsync(HttpMethod.Post, $"/v1/payment_methods/{card}/attach", new() { ["customer"] = customer })).GetProperty("id").GetString()!;
+        await StripeAsync(HttpMethod.Post, $"/v1/customers/{customer}", new() { ["invoice_settings[default_payment_method]"] = method });
+        var subscription = await ScalarAsync<string>($"select stripe_subscription_id from subscriptions where organization_id = '{person.OrganizationId}' and is_live");
+        await StripeAsync(HttpMethod.Post, $"/v1/subscriptions/{subscription}", new() { ["default_payment_method"] = method });
+    }
+
     /// <summary>What was charged at Stripe, less what went back, in cents.</summary>
     public async Task<long> ChargedAsync(TestPerson person) => (await StripeAsync(HttpMethod.Get, $"/v1/charges?customer={await CustomerAsync(person)}&limit=100")).GetProperty("data").EnumerateArray()
         .Where(c => c.GetProperty("status").GetString() == "succeeded").Sum(c => c.GetProperty("amount").GetInt64() - c.GetProperty("amount_refunded").GetInt64());

@@ -31,17 +31,22 @@ public sealed class CatchUpTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
     }
 
     [Fact]
-    public async Task A_node_that_starts_finds_what_happened_while_all_were_down()
+    public async Task A_node_finds_at_its_start_and_every_hour_what_no_webhook_brought()
     {
         await using var away = new TimedPlanApp(app.Servers);
         await away.InitializeAsync();
         var buyer = await away.NewBuyerAsync();
         var session = await buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/subscription/checkout", json: """{"tier":"starter"}""");
         await away.PayAsync(session.Text("checkout_url"));
-        await using var next = new TimedPlanApp(app.Servers) { SharesWith = away };
+        await using var next = new HourlyApp(app.Servers) { SharesWith = away };
         await next.InitializeAsync();
         var plan = await TestApp.EventuallyAsync(() => next.OverviewAsync(buyer.Organization), o => o.Plan.Status is PlanStatus.Active);
         Assert.Equal("starter", plan.Plan.Tier.Key);
+
+        await away.StripeAsync(HttpMethod.Delete, $"/v1/subscriptions/{(await away.AtStripeAsync(buyer.Organization))[0].Text("id")}");
+        Assert.Equal(PlanStatus.Active, (await next.OverviewAsync(buyer.Organization)).Plan.Status); // nobody has told us
+        await away.AdvanceAsync(TimeSpan.FromMinutes(61));
+        await TestApp.EventuallyAsync(() => next.OverviewAsync(buyer.Organization), o => o.Plan.Status is PlanStatus.Canceled);
     }
 
     [Fact]
@@ -82,6 +87,16 @@ public sealed class CatchUpTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
         buyer = await trial.AgainAsync(buyer);
         Assert.True((await trial.SubscribeAsync(buyer, "pro")).Is("pro", "active"));
         await TestApp.EventuallyAsync(() => trial.ChargedAsync(buyer.Organization), c => c == 2 * 7900);
+    }
+
+    /// <summary>Its long timers live by the tests' clock.</summary>
+    private sealed class HourlyApp(TestServers servers) : TimedPlanApp(servers)
+    {
+        protected override void Configure(WebApplicationBuilder builder)
+        {
+            base.Configure(builder);
+            builder.Services.AddSingleton<TimeProvider>(new LongTimers(Clock));
+        }
     }
 
     /// <summary>A catalogue whose Pro may be tried for two weeks.</summary>

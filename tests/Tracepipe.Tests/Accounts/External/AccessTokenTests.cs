@@ -83,6 +83,7 @@ public sealed class AccessTokenTests(SignInApp app)
         Assert.Equal(HttpStatusCode.NotFound, (await CallAsync(token, $"/api/billing/account/{other.OrganizationId}")).StatusCode);
     }
 
+    // Seen to fail without the checks of signature, audience, times and kind.
     public static TheoryData<string, string, object?> Wrong => new()
     {
         { "no signature", "Algorithm", new { sign = "none" } },
@@ -137,6 +138,7 @@ public sealed class AccessTokenTests(SignInApp app)
         Assert.Equal(HttpStatusCode.Unauthorized, (await CallAsync(token, "/v1/users/me")).StatusCode);
     }
 
+    // Seen to fail when only the subject was looked up.
     [Fact]
     public async Task The_same_subject_at_another_issuer_is_somebody_else()
     {
@@ -154,6 +156,7 @@ public sealed class AccessTokenTests(SignInApp app)
     }
 
     // Not even JSON texts, or texts that are none: what anybody can send without an account.
+    // Seen to fail when the reader of texts threw.
     [Theory]
     [InlineData("""{"alg":"RS256"}""", """{"iss":"\ud800"}""")]
     [InlineData("""{"alg":"\ud800","typ":"at+jwt"}""", """{"iss":"ISSUER"}""")]

@@ -13,6 +13,7 @@ namespace Tracepipe.Tests.Accounts.External;
 /// </summary>
 public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
 {
+    // Seen to fail when nothing was kept, when keys were never asked for again, and when only named keys were.
     [Fact]
     public async Task Keys_are_asked_for_once_and_once_more_when_they_have_changed()
     {
@@ -33,6 +34,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
         Assert.Equal((asked.Documents, asked.Keys + 1), await AskedAsync());
     }
 
+    // Seen to fail without the limit.
     [Fact]
     public async Task A_key_name_that_nobody_knows_is_looked_up_once_a_token_and_five_times_a_minute()
     {
@@ -53,7 +55,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
         Assert.Contains("the check Algorithm,", await RefusalAsync("hs256", fault: null), StringComparison.Ordinal);
     }
 
-    // What stands in the key set is believed only as far as it says itself, and only when it is strong enough.
+    // What stands in the key set is believed only as far as it says itself, and only when it is strong enough. Seen to fail without each check of length, use, algorithm and curve.
     [Theory]
     [InlineData("RSA-1024", null, null)]
     [InlineData("RSA", "use", "enc")]
@@ -75,6 +77,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
         await app.Provider.PublishAsync();
     }
 
+    // Seen to fail when a key that is none was an error.
     [Fact]
     public async Task Keys_that_cannot_be_read_do_not_spoil_those_beside_them()
     {
@@ -145,6 +148,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
         Assert.False(await browser.IsInAsync());
     }
 
+    // Seen to fail when what was known was forgotten.
     [Fact]
     public async Task What_is_known_is_renewed_from_time_to_time_and_kept_while_the_provider_is_away()
     {
@@ -173,6 +177,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
         }
     }
 
+    // Seen to fail when the issuer was not compared.
     [Fact]
     public async Task A_discovery_document_of_another_issuer_is_not_used()
     {
@@ -182,6 +187,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
         Assert.Contains("names another issuer", app.WhyOf(page), StringComparison.Ordinal);
     }
 
+    // Seen to fail when the issuer was not compared, and when any address would do.
     [Theory]
     [InlineData("issuer", "https://evil.example", "names another issuer")]
     [InlineData("authorization_endpoint", "http://login.contoso.example/auth", "no usable authorization_endpoint")]
@@ -206,6 +212,7 @@ public sealed class KeyRotationTests(RollingApp app) : IClassFixture<RollingApp>
     }
 
     // Nobody has set ApiAudience here.
+    // Seen to fail when a provider without an audience was asked and the audience not compared; either alone is enough.
     [Fact]
     public async Task Without_an_audience_in_the_configuration_no_access_token_is_taken()
     {

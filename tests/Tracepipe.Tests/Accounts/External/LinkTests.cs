@@ -35,6 +35,7 @@ public sealed class LinkTests(SignInApp app)
         Assert.NotEqual(person.Id, await app.ScalarAsync<Guid>($"select person_id from external_identities where subject = '{account}'"));
     }
 
+    // Seen to fail when the provider was not asked to ask anew.
     [Fact]
     public async Task Linking_asks_for_the_password_first_and_has_the_provider_ask_anew()
     {
@@ -49,6 +50,7 @@ public sealed class LinkTests(SignInApp app)
         Assert.Equal(HttpStatusCode.NotFound, (await person.Browser.GetAsync("/settings/security/link/unknown")).StatusCode);
     }
 
+    // Seen to fail when its age, and when its session, was not compared.
     [Fact]
     public async Task A_proof_is_good_for_its_own_session_and_a_minute()
     {
@@ -67,6 +69,7 @@ public sealed class LinkTests(SignInApp app)
         app.Clock.Advance(TimeSpan.FromSeconds(-61));
     }
 
+    // Seen to fail when only somebody had to be logged in.
     [Fact]
     public async Task Linking_that_comes_back_to_another_session_links_nothing()
     {
@@ -79,6 +82,7 @@ public sealed class LinkTests(SignInApp app)
         Assert.Equal(0, await app.CountAsync($"external_identities where subject = '{account}'"));
     }
 
+    // Seen to fail when the owner of an identity was not compared.
     [Fact]
     public async Task An_identity_opens_one_account_only()
     {
@@ -92,6 +96,7 @@ public sealed class LinkTests(SignInApp app)
         Assert.Equal(1, await app.CountAsync($"audit_entries where actor_id = '{second.Id}' and action = 'sign_in.linked_elsewhere'"));
     }
 
+    // Seen to fail when the ways in were not counted.
     [Fact]
     public async Task The_last_way_in_is_never_taken_away()
     {
@@ -115,6 +120,7 @@ public sealed class LinkTests(SignInApp app)
         Assert.Equal(0, await app.CountAsync($"external_identities where id = '{id}'"));
     }
 
+    // Seen to fail when the person's row was not locked.
     [Fact]
     public async Task Two_requests_at_once_cannot_each_take_the_other_ones_last_way_in()
     {

@@ -41,6 +41,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(1, await app.CountAsync($"audit_entries where actor_id = '{person}' and action = 'sign_in.signed_in'"));
     }
 
+    // Seen to fail when an identity was found by its address, too.
     [Fact]
     public async Task Whoever_gets_somebodys_address_at_the_provider_gains_nothing()
     {
@@ -66,6 +67,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(1, await app.CountAsync($"people where email = '{email}'"));
     }
 
+    // Seen to fail when the button was left to Turbo.
     [Fact]
     public async Task The_button_stands_on_both_pages_and_keeps_where_one_was_going()
     {
@@ -92,6 +94,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(HttpStatusCode.BadRequest, (await browser.GetAsync("/login/with/sso?returnUrl=" + Uri.EscapeDataString(returnUrl))).StatusCode);
     }
 
+    // Seen to fail with one nonce, and one verifier, for all.
     [Fact]
     public async Task What_is_sent_to_the_provider_has_state_nonce_and_a_challenge_and_is_kept_by_nobody()
     {
@@ -125,6 +128,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(before + 1, await app.OutcomesAsync("canceled"));
     }
 
+    // Seen to fail when a used state was not remembered.
     [Fact]
     public async Task A_return_is_good_once_even_with_the_cookies_it_came_with()
     {
@@ -144,6 +148,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(exchanges, await app.Provider.RequestsAsync("/token")); // the code was not even shown to the provider
     }
 
+    // Seen to fail when the state's cookie was not asked for.
     [Fact]
     public async Task A_return_in_another_browser_lets_nobody_in()
     {
@@ -166,6 +171,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.False(await browser.IsInAsync());
     }
 
+    // Seen to fail when the age of a state was not looked at.
     [Fact]
     public async Task A_return_after_more_than_fifteen_minutes_lets_nobody_in()
     {
@@ -184,6 +190,7 @@ public sealed class SignInTests(SignInApp app)
         }
     }
 
+    // Seen to fail when either was let through.
     [Theory]
     [InlineData("another")]
     [InlineData("missing")]
@@ -201,6 +208,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.False(await browser.IsInAsync());
     }
 
+    // Seen to fail when the person was found by the address.
     [Fact]
     public async Task An_account_with_the_same_address_is_not_taken_over()
     {
@@ -216,6 +224,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.True(await owner.Browser.IsInAsync());
     }
 
+    // Seen to fail when every address counted as checked, and when the link never ran out.
     [Fact]
     public async Task An_address_that_the_provider_does_not_vouch_for_is_proved_by_mail_first()
     {
@@ -241,6 +250,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.True(await later.IsInAsync());
     }
 
+    // Seen to fail when the mail did not tell the owner.
     [Fact]
     public async Task An_unproved_address_that_has_an_account_tells_nothing_on_the_page()
     {
@@ -262,6 +272,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.False(await browser.IsInAsync());
     }
 
+    // Seen to fail when the subject of userinfo was not compared.
     [Fact]
     public async Task What_userinfo_says_of_somebody_else_is_not_used()
     {
@@ -272,6 +283,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(0, await app.CountAsync($"people where email = '{email}'"));
     }
 
+    // Seen to fail when the session's token was not kept, and when the way back was not the registered one.
     [Fact]
     public async Task Logging_out_leads_through_the_provider_and_ends_its_session_too()
     {
@@ -328,6 +340,7 @@ public sealed class SignInTests(SignInApp app)
     }
 
     // Whoever gets hold of a code puts it into a sign-in of his own: it was asked for with another verifier and another nonce.
+    // Seen to fail with one verifier for all.
     [Fact]
     public async Task A_code_of_another_sign_in_is_worth_nothing()
     {
@@ -346,6 +359,7 @@ public sealed class SignInTests(SignInApp app)
         Assert.Equal(0, await app.CountAsync($"people where email = '{email}'"));
     }
 
+    // Seen to fail when what is no object, or has no token, was read on.
     [Theory]
     [InlineData("[]")]
     [InlineData("\"no\"")]
