@@ -79,6 +79,9 @@ internal static class BillingModule
         services.AddSingleton<InvoiceReader>();
         services.AddSingleton<StripePages>();
         services.AddSingleton<InvoiceProofs>();
+        services.AddWrite<CreditNoteCreation>();
+        services.AddSingleton<CreditNotes>();
+        services.AddSubcommand("invoice credit", "ORG RECORD --reason TEXT", CreditNotes.RunAsync);
         services.AddSingleton<Dunning>();
         services.AddHostedService<UsageInvoiceClock>();
         services.AddAfter<CreditsBought>((bought, transaction, _, cancel) => CreditPurchases.PostAsync(bought, transaction, cancel));

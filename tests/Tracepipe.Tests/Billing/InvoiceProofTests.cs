@@ -44,6 +44,11 @@ public sealed class InvoiceProofTests(UsageInvoiceApp app) : IClassFixture<Usage
         Assert.Equal([], ProofCheck.Check(second));
         Assert.Empty(second.Lines.SelectMany(l => l.Uses ?? []).SelectMany(u => u.Events).Select(e => e.Digest).Intersect(proof.Lines.SelectMany(l => l.Uses ?? []).SelectMany(u => u.Events).Select(e => e.Digest)));
 
+        // An event that was no use: the line without it, rounded once, half to even.
+        var digest = Guid.Parse(proof.Lines[1].Uses!.First(u => u.Events.Any(e => e.Quantity == 800_001)).Events[0].Digest);
+        var note = await app.Notes.IssueAsync(buyer.Organization, digest, "Reported by mistake.", Storefront.Organizations.Actor.System, default);
+        Assert.Equal(proof.Lines[1].AmountCents - Money.Round((proof.Lines[1].Quantity - 800_001) * proof.Lines[1].UnitPrice).Minor, note.Value!.Amount.Minor);
+
         foreach (var (change, about) in Forgeries(proof)) Assert.Contains(ProofCheck.Check(change), s => s.StartsWith(about, StringComparison.Ordinal));
     }
 

@@ -71,6 +71,11 @@ public sealed class UsageInvoiceApp(TestServers servers) : TimedPlanApp(servers)
 
     private static readonly JsonSerializerOptions Shown = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
+    internal CreditNotes Notes => Services.GetRequiredService<CreditNotes>();
+
+    /// <summary>The records of units on an invoice.</summary>
+    public async Task<IReadOnlyList<Guid>> RecordsAsync(string invoice) => [.. (await ScalarAsync<Guid[]>($"select array_agg(id order by id) from usage_records where invoice_id = '{invoice}'"))];
+
     public static Task<JsonElement> PayAsync(Buyer buyer, string id, int status = 200, string json = "{}") => buyer.CallAsync(HttpMethod.Post, $"/api/billing/invoices/{id}/pay", status, json);
 
     public async Task<IReadOnlyList<JsonElement>> InvoicesAsync(Buyer buyer) =>
@@ -404,5 +409,56 @@ public sealed class UsageInvoiceTests(UsageInvoiceApp app) : IClassFixture<Usage
             select organization_id, invoice_id, 99, description, quantity, unit_price, amount_cents, kind, accrual_id from invoice_lines where invoice_id = '{id}'
             """));
         Assert.Equal("invoice_lines_once", refused.ConstraintName);
+    }
+
+    [Fact]
+    public async Task What_was_no_use_goes_back_the_way_it_was_paid_and_the_invoice_stays_as_it_was()
+    {
+        var buyer = await app.NewUserAsync();
+        for (var i = 0; i < 3; i++) await app.UseAsync(buyer.Organization, 1);
+        var id = (await buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/invoices/generate", json: "{}")).Text("id");
+        var before = await app.InvoiceAsync(buyer, id, "paid");
+        var records = await app.RecordsAsync(id);
+        app.Faults.Reached = (place, _) => place is "operation.answered" ? throw new InvalidOperationException("The process ends here.") : Task.CompletedTask;
+        try
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(() => app.Notes.IssueAsync(buyer.Organization, records[0], "The run was a test of ours.", Actor.System, default));
+        }
+        finally
+        {
+            app.Faults.Reached = null;
+        }
+        Assert.Equal(409, (await app.Notes.IssueAsync(buyer.Organization, records[0], "Again.", Actor.System, default)).Problem!.Status);
+        await app.AdvanceAsync(TimeSpan.FromMinutes(2)); // the operation's head start is over
+        await TestApp.EventuallyAsync(() => app.ScalarAsync<long>($"select count(*) from credit_notes where invoice_id = '{id}' and is_refund"), n => n == 1);
+        Assert.Equal(2000, await app.ChargedAsync(buyer.Organization));
+        Assert.Equal((-2000L, 2000L, 0L), (await app.AccountAsync(buyer.Organization, "cash"), await app.AccountAsync(buyer.Organization, "revenue"), await app.AccountAsync(buyer.Organization, "receivable")));
+        Assert.Equal(20m, await app.SpentAsync(buyer));
+        Assert.Equal(before.GetRawText(), (await app.InvoiceAsync(buyer, id, "paid")).GetRawText());
+        Assert.Equal(3, (await app.RecordsAsync(id)).Count);
+        Assert.Equal(404, (await app.Notes.IssueAsync((await app.NewBuyerAsync()).Organization, records[1], "Not yours.", Actor.System, default)).Problem!.Status);
+        await app.HearAsync();
+        Assert.Equal(2000, await app.ChargedAsync(buyer.Organization));
+    }
+
+    [Fact]
+    public async Task An_open_invoice_becomes_cheaper_and_credits_come_back_as_credits()
+    {
+        var buyer = await app.NewUserAsync();
+        var id = await app.OpenInvoiceAsync(buyer);
+        var note = await app.Notes.IssueAsync(buyer.Organization, (await app.RecordsAsync(id))[0], "It failed.", Actor.System, default);
+        Assert.Equal((1000L, 1), (note.Value!.Amount.Minor, note.Value.Line));
+        Assert.Equal(35m, (await UsageInvoiceApp.PayAsync(buyer, id)).Amount("amount"));
+        await app.InvoiceAsync(buyer, id, "paid");
+        Assert.Equal(3500, await app.ChargedAsync(buyer.Organization));
+        Assert.Equal((-3500L, 0L), (await app.AccountAsync(buyer.Organization, "cash"), await app.AccountAsync(buyer.Organization, "receivable")));
+
+        var saver = await app.NewUserAsync(card: null);
+        await app.CreditsAsync(saver.Organization, 2500);
+        await app.UseAsync(saver.Organization, 2);
+        var covered = (await saver.CallAsync(HttpMethod.Post, $"{saver.Account}/invoices/generate", json: "{}")).Text("id");
+        Assert.Equal(2000, (await app.Notes.IssueAsync(saver.Organization, (await app.RecordsAsync(covered))[0], "It failed.", Actor.System, default)).Value!.Amount.Minor);
+        Assert.Equal((2500L, 0L), (await app.AccountAsync(saver.Organization, "available"), await app.AccountAsync(saver.Organization, "revenue")));
+        Assert.Empty(await app.AtStripeAsync(saver.Organization, "invoices", ""));
     }
 }

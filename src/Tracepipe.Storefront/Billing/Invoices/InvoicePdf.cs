@@ -132,6 +132,7 @@ internal sealed class InvoicePdf
         rows.Add(("Total", invoice.Total));
         if (invoice.Credits.Minor != 0) rows.Add(("Credits applied", -invoice.Credits));
         if (invoice.Paid.Minor != 0) rows.Add(("Paid", -invoice.Paid));
+        if (invoice.Credited.Minor != 0) rows.Add(("Credit notes", -invoice.Credited));
         if (invoice.Refunded.Minor != 0) rows.Add(("Refunded", invoice.Refunded));
         Need((17 * rows.Count) + 44, withHeads: false);
         y += 8;

@@ -19,8 +19,13 @@ internal sealed record InvoiceView(Guid Id, string? Number, bool IsOfPlan, strin
 {
     public IReadOnlyList<InvoiceLineView> Lines { get; init; } = [];
 
+    /// <summary>What credit notes have taken off what is due.</summary>
+    public Money Credited { get; init; } = Money.Zero;
+
+    public IReadOnlyList<IssuedCreditNote> CreditNotes { get; init; } = [];
+
     /// <summary>What is still to be paid.</summary>
-    public Money Left => Status is "paid" or "void" or "uncollectible" ? Money.Zero with { Currency = Due.Currency } : Due - Paid;
+    public Money Left => Status is "paid" or "void" or "uncollectible" ? Money.Zero with { Currency = Due.Currency } : Due - Paid - Credited;
 
     public bool CanBePaid => Status is "open" or "past_due" && Left.Minor > 0;
 
@@ -30,7 +35,7 @@ internal sealed record InvoiceView(Guid Id, string? Number, bool IsOfPlan, strin
     public static FormattableString Select(Guid organization, Guid id, DateTimeOffset now) => $"""
         select id, number, kind, case when status = 'open' and (dunning_since is not null or due_date <= {now}) then 'past_due' else status end, description, created_at, finalized_at, due_date, paid_at, period_start, period_end,
           currency, subtotal_cents, tax_cents, discount_cents, total_cents, credits_applied_cents, amount_due_cents, amount_paid_cents, amount_refunded_cents, bill_to, bill_from, payment_failure, dunning_since, dunning_step,
-          next_attempt_at, stripe_invoice_id is not null
+          next_attempt_at, stripe_invoice_id is not null, credited_cents
         from invoices where organization_id = {organization} and id = {id}
         """;
 
@@ -39,7 +44,7 @@ internal sealed record InvoiceView(Guid Id, string? Number, bool IsOfPlan, strin
             select l.description from invoice_lines l where l.organization_id = invoices.organization_id and l.invoice_id = invoices.id order by l.amount_cents desc, l.ordinal limit 1)),
           created_at, finalized_at, due_date, paid_at, period_start, period_end,
           currency, subtotal_cents, tax_cents, discount_cents, total_cents, credits_applied_cents, amount_due_cents, amount_paid_cents, amount_refunded_cents, bill_to, bill_from, payment_failure, dunning_since, dunning_step,
-          next_attempt_at, stripe_invoice_id is not null
+          next_attempt_at, stripe_invoice_id is not null, credited_cents
         from invoices where organization_id = {organization}
           and ({status}::text is null or {status}::text = case when status = 'open' and (dunning_since is not null or due_date <= {now}) then 'past_due' else status end)
         order by created_at desc, id desc limit {take} offset {skip}
@@ -54,7 +59,7 @@ internal sealed record InvoiceView(Guid Id, string? Number, bool IsOfPlan, strin
         var isOpen = status is "open" or "past_due";
         return new(r.GetGuid(0), r.IsDBNull(1) ? null : r.GetString(1), ofPlan, status, r.IsDBNull(4) ? null : r.GetString(4), r.GetFieldValue<DateTimeOffset>(5), Time(6), Time(7), Time(8), Time(9), Time(10),
             Cents(12), Cents(13), Cents(14), Cents(15), Cents(16), Cents(17), Cents(18), Cents(19), Lines(20), Lines(21), r.IsDBNull(22) ? null : r.GetString(22), since,
-            !isOpen ? null : ofPlan ? Time(25) : since is { } failed && r.GetInt32(24) < Dunning.Suspends - 1 ? Dunning.Next(failed, r.GetInt32(24)) : null, isOpen && since is { } first ? Dunning.Next(first, Dunning.Suspends - 1) : null, r.GetBoolean(26));
+            !isOpen ? null : ofPlan ? Time(25) : since is { } failed && r.GetInt32(24) < Dunning.Suspends - 1 ? Dunning.Next(failed, r.GetInt32(24)) : null, isOpen && since is { } first ? Dunning.Next(first, Dunning.Suspends - 1) : null, r.GetBoolean(26)) { Credited = Cents(27) };
         IReadOnlyList<string> Lines(int column) => r.IsDBNull(column) ? [] : r.GetString(column).Split('\n');
     }
 }
@@ -83,11 +88,13 @@ internal sealed class InvoiceReader(Database database, Catalogs catalogs, Brand 
         Answer<BillingDetails?>? details = null;
         Answer<IReadOnlyList<InvoiceLineView>>? lines = null;
         Answer<IReadOnlyList<(Guid Accrual, long Count, LineRecord Record)>>? behind = null;
+        Answer<IReadOnlyList<IssuedCreditNote>>? notes = null;
         await database.ReadAsync(organization, person, q =>
         {
             invoice = q.First(InvoiceView.Select(organization, id, clock.GetUtcNow()), InvoiceView.Read);
             details = q.First(BillingDetails.Select(organization), BillingDetails.Read);
             lines = q.List($"select ordinal, description, meter, quantity, unit_price, amount_cents, accrual_id, kind from invoice_lines where organization_id = {organization} and invoice_id = {id} order by ordinal", ReadLine);
+            notes = q.List(IssuedCreditNote.Select(organization, id), IssuedCreditNote.Read);
             if (records == 0) return;
             behind = q.List($"""
                 with taken as (select accrual_id from invoice_lines where organization_id = {organization} and invoice_id = {id} and kind in ('use', 'carried') and accrual_id is not null),
@@ -108,6 +115,7 @@ internal sealed class InvoiceReader(Database database, Catalogs catalogs, Brand 
         {
             BillTo = found.BillTo.Count > 0 ? found.BillTo : details!.Value?.Lines ?? [],
             BillFrom = found.BillFrom.Count > 0 ? found.BillFrom : brand.Lines,
+            CreditNotes = notes!.Value,
             Lines = [.. lines!.Value.Select(l => l.AccrualId is { } accrual && byAccrual is not null ? l with { RecordCount = byAccrual[accrual].FirstOrDefault().Count, Records = [.. byAccrual[accrual].Select(b => b.Record)] } : l)],
         };
     }

@@ -8,6 +8,7 @@ namespace Tracepipe.Storefront.Billing;
 /// <param name="Number"><c>INV-2026-000123</c>, without a gap per year.</param>
 /// <param name="Status">draft on its way to Stripe, then open, paid, uncollectible or void.</param>
 /// <param name="CreditsApplied">From prepaid credits, and from Stripe's customer balance.</param>
+/// <param name="AmountDue">Less what credit notes have taken off.</param>
 /// <param name="Attempts">How often paying was tried and decided.</param>
 /// <param name="DunningSince">The first failure; null while nothing failed.</param>
 internal sealed record UsageInvoice(Guid OrganizationId, Guid Id, string Number, string Status, string? StripeInvoiceId, Money Total, Money CreditsApplied, Money AmountDue, DateOnly BillMonth, int Attempts,
@@ -22,12 +23,12 @@ internal sealed record UsageInvoice(Guid OrganizationId, Guid Id, string Number,
     }
 
     internal static FormattableString Select(Guid organization, Guid id) => $"""
-        select organization_id, id, number, status, stripe_invoice_id, currency, total_cents, credits_applied_cents, amount_due_cents, bill_month, attempts, due_date, dunning_since, dunning_step, payment_failure, parked_reason
+        select organization_id, id, number, status, stripe_invoice_id, currency, total_cents, credits_applied_cents, amount_due_cents - credited_cents, bill_month, attempts, due_date, dunning_since, dunning_step, payment_failure, parked_reason
         from invoices where organization_id = {organization} and id = {id} and kind = 'usage'
         """;
 
     internal static FormattableString SelectForUpdate(Guid organization, Guid id) => $"""
-        select organization_id, id, number, status, stripe_invoice_id, currency, total_cents, credits_applied_cents, amount_due_cents, bill_month, attempts, due_date, dunning_since, dunning_step, payment_failure, parked_reason
+        select organization_id, id, number, status, stripe_invoice_id, currency, total_cents, credits_applied_cents, amount_due_cents - credited_cents, bill_month, attempts, due_date, dunning_since, dunning_step, payment_failure, parked_reason
         from invoices where organization_id = {organization} and id = {id} and kind = 'usage' for update
         """;
 
