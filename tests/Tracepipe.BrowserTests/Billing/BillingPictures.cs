@@ -24,7 +24,7 @@ public sealed class BillingPictures(BrowserFixture browser, PlanShop app) : Prod
         Task SetAsync(string change) => app.ExecuteAsync($"update subscriptions set {change} where organization_id = '{person.OrganizationId}'");
 
         await LookAsync("free", "5 of 5 left");
-        await LookAsync("plans-free", "You are on Free.", "/settings/billing/plans");
+        await LookAsync("plans-free", "This code is not known", "/settings/billing/plans?promo=NOTHING");
         await walk.SubscribeAsync("Pro");
         foreach (var (used, level) in new[] { (79, "normal"), (80, "warning"), (100, "full") })
         {
