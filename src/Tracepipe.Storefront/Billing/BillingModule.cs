@@ -115,6 +115,7 @@ internal static class BillingModule
         app.MapSubscriptionsApi();
         app.MapCreditsApi();
         app.MapInvoicesApi();
+        app.MapKeyInvoicesApi();
         app.MapCardForms();
         app.MapPlanForms();
         app.MapInvoiceForms();

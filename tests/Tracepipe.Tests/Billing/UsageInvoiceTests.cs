@@ -183,6 +183,13 @@ public sealed class UsageInvoiceTests(UsageInvoiceApp app) : IClassFixture<Usage
         Assert.Equal(0, await app.AccountAsync(buyer.Organization, "receivable"));
         Assert.Equal(45m, await app.SpentAsync(buyer));
         await UsageInvoiceApp.PayAsync(buyer, id, 409);
+        var caller = new Caller();
+        caller.Is(new Membership(buyer.Organization, buyer.Person.Slug, buyer.Person.Name, IsPersonal: true, Role.Owner, buyer.Person.Id));
+        var (key, _) = await app.Services.GetRequiredService<Storefront.Keys.KeyRing>().CreateAsync(new Storefront.Keys.KeyWish(null, "Program", null, [Permissions.BillingRead], null), caller, null, default);
+        using var listed = await app.CallAsync(key!.Secret, "/v1/invoices?per_page=1");
+        var item = Assert.Single(JsonElement.Parse(await listed.Content.ReadAsStringAsync()).GetProperty("items").EnumerateArray());
+        Assert.Equal((id, 45m, 500_000m, "paid"), (item.Text("id"), item.Amount("total_amount"), item.Amount("tokens_consumed"), item.Text("status")));
+        Assert.EndsWith($"/{id}/stripe", item.Text("stripe_invoice_url"), StringComparison.Ordinal);
         var stranger = await app.NewBuyerAsync();
         await UsageInvoiceApp.PayAsync(stranger, id, 404);
         await stranger.CallAsync(HttpMethod.Get, $"/api/billing/invoices/{id}", 404);
