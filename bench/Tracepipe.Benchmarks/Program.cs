@@ -3,6 +3,8 @@ using Tracepipe.Benchmarks;
 // What is measured. Each prints a table of its own; figures of one run are compared with figures of the same run only.
 var benchmarks = new Dictionary<string, Func<Task>>(StringComparer.Ordinal)
 {
+    ["start"] = StartBenchmark.RunAsync, // from the start of the program to its first page; memory when idle
+    ["pages"] = PageBenchmark.RunAsync, // time of the server and round trips of pages
     ["keys"] = KeyBenchmark.RunAsync, // GET /v1/users/me with a key against a bare endpoint that answers the same
 };
 

@@ -1,3 +1,4 @@
+using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Home;
@@ -12,6 +13,7 @@ internal static class HomeModule
         var services = builder.Services;
         services.AddSingleton<Frame>();
         services.AddSingleton<DashboardReader>();
+        services.AddSingleton<MembershipsAtHand>(s => s.GetRequiredService<Frame>().MembershipsAsync);
         services.AddSingleton<ShellSource>(s => s.GetRequiredService<Frame>().ReadAsync);
         services.AddSingleton(new NavItem(NavSection.Main, "Dashboard", "/dashboard", Lucide.LayoutDashboard, 0));
         return builder;

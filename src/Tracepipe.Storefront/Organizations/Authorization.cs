@@ -54,9 +54,12 @@ internal sealed record PermissionRequirement(string Permission) : IAuthorization
 /// <summary>Metadata of a route that names a thing and not its organization: says whose it is, null when nobody's.</summary>
 internal sealed record FindsOrganization(Func<HttpContext, Task<Guid?>> Find);
 
+/// <summary>The organizations of the person who opens a page, as far as they are read for the page anyway; null when they are not.</summary>
+internal delegate ValueTask<IReadOnlyList<Membership>?> MembershipsAtHand(HttpContext http, CancellationToken cancel);
+
 internal sealed record OperatorRequirement : IAuthorizationRequirement;
 
-internal sealed class PermissionHandler(Memberships memberships, Database database, TimeProvider clock, IHttpContextAccessor accessor) : AuthorizationHandler<PermissionRequirement>
+internal sealed class PermissionHandler(Memberships memberships, MembershipsAtHand atHand, Database database, TimeProvider clock, IHttpContextAccessor accessor) : AuthorizationHandler<PermissionRequirement>
 {
     protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, PermissionRequirement requirement)
     {
@@ -76,7 +79,8 @@ internal sealed class PermissionHandler(Memberships memberships, Database databa
         var person = user.PersonId();
         var cancel = http.RequestAborted;
         Membership? found = null;
-        if (http.GetRouteValue("org") is string slug) found = await memberships.FindAsync(slug, person, cancel);
+        if (http.GetRouteValue("org") is string slug)
+            found = (await atHand(http, cancel))?.FirstOrDefault(m => string.Equals(m.Slug, slug, StringComparison.Ordinal)) ?? await memberships.FindAsync(slug, person, cancel);
         else if (http.GetRouteValue("organization_id") is string text && Guid.TryParse(text, out var id)) found = await memberships.FindAsync(id, person, cancel);
         else if (http.GetEndpoint()?.Metadata.GetMetadata<FindsOrganization>() is { } finds && await finds.Find(http) is { } owner) found = await memberships.FindAsync(owner, person, cancel);
         if (string.Equals(user.Identity!.AuthenticationType, BearerClaims.Scheme, StringComparison.Ordinal))

@@ -10,6 +10,9 @@ namespace Tracepipe.Storefront.Platform;
 /// </summary>
 internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> log)
 {
+    /// <summary>COR_E_IO.</summary>
+    private const int GeneralIoError = unchecked((int)0x80131620);
+
     public async Task InvokeAsync(HttpContext context)
     {
         var requestId = Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
@@ -22,7 +25,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         catch (Exception failure)
         {
             if (context.RequestAborted.IsCancellationRequested && failure is OperationCanceledException or IOException) return; // the caller has gone
-            var problem = Explain(failure, requestId);
+            var problem = context.Request.HasFormContentType && IsOfTheFormReader(failure)
+                ? Problem.BadRequest("The form cannot be read: it is cut off, holds characters that no field takes, or more fields than any form of ours.")
+                : Explain(failure, requestId);
             if (problem.Status >= 500) Failed(log, failure, context.Request.Method, Printable(context.Request.Path), requestId);
             if (context.Response.HasStarted) throw;
             Clear(context.Response);
@@ -36,6 +41,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
     /// <summary>Whether errors of this path are JSON rather than a page.</summary>
     public static bool IsApi(PathString path) => path.StartsWithSegments("/v1", StringComparison.Ordinal) || path.StartsWithSegments("/api", StringComparison.Ordinal)
         || path.StartsWithSegments("/webhooks", StringComparison.Ordinal) || path.StartsWithSegments("/health", StringComparison.Ordinal) || path.StartsWithSegments("/openapi", StringComparison.Ordinal);
+
+    // The framework's reader throws these as they are; a failure of a disk has a code of its own.
+    private static bool IsOfTheFormReader(Exception failure) => failure is InvalidDataException || (failure.GetType() == typeof(IOException) && failure.HResult == GeneralIoError);
 
     // What was said about the request itself (its id, the limits it counted against) stays true of the error.
     private static void Clear(HttpResponse response)

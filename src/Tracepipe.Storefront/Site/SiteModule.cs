@@ -16,6 +16,7 @@ internal static class SiteModule
         services.AddSingleton(new DocsPage(DocsGroup.Start, "Quickstart", "/docs/quickstart", "From a key to your first call, in four languages.", Lucide.Zap, 1));
         services.AddSingleton(new DocsPage(DocsGroup.Start, "Capture a trace", "/docs/capture", "Record a browser session with the tools that are built into Chrome.", Lucide.Activity, 2));
         services.AddSingleton(new DocsPage(DocsGroup.Reference, "Errors", "/docs/errors", "Every error code: what it means, an example, what to do.", Lucide.CircleAlert, 2));
+        services.AddSingleton(new DocsPage(DocsGroup.Reference, "API reference", "/docs/api", "Every operation with its answers, for people and for programs.", Lucide.Braces, 3));
         services.AddApiDescription();
         return builder;
     }

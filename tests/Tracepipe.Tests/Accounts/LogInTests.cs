@@ -222,6 +222,8 @@ public sealed class ProxiedApp(TestServers servers) : TestApp(servers)
 {
     public StillClock Still { get; } = new();
 
+    protected override bool HashesInEarnest => true;
+
     protected override void Configure(WebApplicationBuilder builder)
     {
         builder.Configuration.AddInMemoryCollection([new("Proxies:Known", "127.0.0.1, 10.0.0.0/8")]);

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -46,6 +47,12 @@ public class TestApp(TestServers servers) : IAsyncLifetime
     /// <summary>Another node shares this one's database, sandbox account and webhook secret.</summary>
     public TestApp? SharesWith { get; init; }
 
+    /// <summary>How much is logged. What must not be in any log is looked for in the loudest.</summary>
+    protected virtual LogLevel Loudness => LogLevel.Information;
+
+    /// <summary>Passwords are hashed as often as in life; hundreds of people who only pass by would make that half of a run's time.</summary>
+    protected virtual bool HashesInEarnest => false;
+
     /// <summary>What a derived app configures differently.</summary>
     protected virtual void Configure(WebApplicationBuilder builder)
     {
@@ -75,9 +82,10 @@ public class TestApp(TestServers servers) : IAsyncLifetime
                 ["Stripe:WebhookSecret"] = WebhookSecret,
                 ["Stripe:JsUrl"] = new Uri(Servers.Sandbox, "/js/dahlia/stripe.js").ToString(),
                 ["Stripe:CheckoutOrigins"] = Servers.Sandbox.GetLeftPart(UriPartial.Authority),
-                ["Logging:LogLevel:Default"] = "Debug",
+                ["Logging:LogLevel:Default"] = Loudness.ToString(),
             });
             builder.Services.AddSingleton<TimeProvider>(Clock);
+            if (!HashesInEarnest) builder.Services.PostConfigure<PasswordHasherOptions>(hasher => hasher.IterationCount = 1000);
             builder.Logging.ClearProviders();
             builder.Logging.AddProvider(new LogCollector(Log));
             Configure(builder);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Tests.App;
@@ -7,7 +8,7 @@ using Tracepipe.Tests.App;
 namespace Tracepipe.Tests.Keys;
 
 /// <summary>Catches: a key that is kept in clear anywhere: in a table, in its hash's neighbourhood, in the log.</summary>
-public sealed class SecrecyTests(KeysApp app) : IClassFixture<KeysApp>
+public sealed class SecrecyTests(LoudKeysApp app) : IClassFixture<LoudKeysApp>
 {
     [Fact]
     public async Task No_table_and_no_log_line_holds_a_key_that_was_issued()
@@ -67,4 +68,10 @@ public sealed class SecrecyTests(KeysApp app) : IClassFixture<KeysApp>
         }
         return dump.ToString();
     }
+}
+
+/// <summary>Logs whatever it can.</summary>
+public sealed class LoudKeysApp(TestServers servers) : KeysApp(servers)
+{
+    protected override LogLevel Loudness => LogLevel.Debug;
 }

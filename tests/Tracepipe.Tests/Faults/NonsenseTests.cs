@@ -1,0 +1,148 @@
+using System.Net;
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Tracepipe.Storefront.Keys;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Tests.App;
+using Xunit;
+
+namespace Tracepipe.Tests.Faults;
+
+/// <summary>The product with all limits out of the way of a flood.</summary>
+public sealed class UnlimitedApp(TestServers servers) : TestApp(servers)
+{
+    protected override void Configure(WebApplicationBuilder builder)
+    {
+        var settings = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var name in (string[])["RequestsPerMinute", "UploadsPerMinute", "KeyChangesPerMinute"]) settings[$"Keys:Limits:{name}"] = "10000000";
+        foreach (var name in (string[])["FreeMailsPerNetwork", "FreeMailsPerAddress", "FreeTriesPerNetwork"]) settings[$"Accounts:{name}"] = "1000000";
+        settings["Catalog:ApplyAtStart"] = "true"; // what is sold can be bought
+        builder.Configuration.AddInMemoryCollection(settings);
+    }
+}
+
+/// <summary>Catches: input that nobody thought of and that becomes an error of ours, at any route there is.</summary>
+public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<UnlimitedApp>
+{
+    /// <summary>Routes whose every request may cost the hash of a password.</summary>
+    private static readonly string[] Slow = ["/login", "/register", "/reset-password", "/verify-email", "/settings/security", "/settings/profile", "/confirm-email"];
+
+    [Fact]
+    public async Task No_route_answers_nonsense_with_an_error_of_ours()
+    {
+        var routes = Routes();
+        Assert.True(routes.Count > 30, $"{routes.Count} routes");
+        var failures = new List<string>();
+        foreach (var (method, route) in routes)
+        {
+            var person = await app.NewPersonAsync(); // some routes sign him out
+            var about = await Visitor.OfAsync(app, person, route, method);
+            var dice = new Dice((route.Endpoint.RoutePattern.RawText! + method).Aggregate(7, (sum, c) => unchecked((sum * 31) + c)));
+            var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: 500, atLength: 10_000);
+            for (var i = 0; i < times && failures.Count < 20; i++)
+            {
+                using var request = about.Request(dice);
+                var sent = $"{method} {request.RequestUri!.PathAndQuery} {(request.Content is null ? "" : await request.Content.ReadAsStringAsync())}";
+                using var answer = await TestApp.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead); // some never end
+                var status = (int)answer.StatusCode;
+                var isApi = route.Path.StartsWith("/v1", StringComparison.Ordinal) || route.Path.StartsWith("/api/", StringComparison.Ordinal);
+                if (status >= 500 || (isApi && status is >= 300 and < 400)) failures.Add($"{status} {Cut(sent)} {Cut(app.Log.LastOrDefault(l => l.StartsWith("Error", StringComparison.Ordinal)) ?? "")}");
+            }
+        }
+        Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures));
+    }
+
+    private static string Cut(string text) => text[..Math.Min(text.Length, 300)];
+
+    private sealed record Route(RouteEndpoint Endpoint, string Path);
+
+    private List<(string Method, Route Route)> Routes() =>
+    [
+        .. app.Services.GetRequiredService<IEnumerable<EndpointDataSource>>().SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
+            .Select(e => new Route(e, "/" + e.RoutePattern.RawText!.TrimStart('/')))
+            .Where(r => !r.Path.StartsWith("/_framework", StringComparison.Ordinal) && !r.Path.Contains(".well-known", StringComparison.Ordinal) && r.Endpoint.Metadata.All(m => m.GetType().Name != "StaticAssetDescriptor"))
+            .SelectMany(r => (r.Endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]).Where(m => m is not ("HEAD" or "OPTIONS")).Select(m => (m, r)))
+            .DistinctBy(r => (r.m, r.r.Path)),
+    ];
+
+    /// <summary>Somebody at one route: knows what is true there and mixes it with what is not.</summary>
+    private sealed record Visitor(TestApp App, TestPerson Person, string Key, string Cookies, string Token, Route Route, string Method, IReadOnlyList<string> Members, IReadOnlyList<string> Fields)
+    {
+        public static async Task<Visitor> OfAsync(TestApp app, TestPerson person, Route route, string method)
+        {
+            var caller = new Caller();
+            caller.Is(new Membership(person.OrganizationId, person.Slug, person.Name, IsPersonal: true, Role.Owner, person.Id));
+            var (made, _) = await app.Services.GetRequiredService<KeyRing>().CreateAsync(new KeyWish(null, "Nonsense", null, [.. Permissions.OfKeys], null), caller, null, CancellationToken.None);
+            var form = await person.Browser.PageAsync($"/o/{person.Slug}/keys/new");
+            var fields = new List<string> { "Form.Name", "Form.Email", "Form.Password", "_handler" };
+            if (route.Endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Components.Endpoints.ComponentTypeMetadata>() is not null)
+            {
+                using var own = await person.Browser.GetAsync(OrgPart().Replace(route.Path, $"/o/{person.Slug}/"));
+                if (own.StatusCode == HttpStatusCode.OK) fields.AddRange(FieldName().Matches(await own.Content.ReadAsStringAsync()).Select(m => m.Groups["name"].Value));
+            }
+            var members = route.Endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType is { } type
+                ? type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name)).ToList()
+                : [];
+            return new Visitor(app, person, made!.Secret, person.Browser.Cookies.GetCookieHeader(app.Address), form.QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!, route, method, members, fields);
+        }
+
+        public HttpRequestMessage Request(Dice dice)
+        {
+            var path = Parameter().Replace(Route.Path, hole => dice.Next(3) switch
+            {
+                0 => Uri.EscapeDataString(dice.Text() is { Length: > 0 } text ? text : "x"),
+                1 => Guid.CreateVersion7().ToString(),
+                _ => hole.Value.Contains("organization_id", StringComparison.OrdinalIgnoreCase) ? Person.OrganizationId.ToString() : hole.Value.Contains("org", StringComparison.OrdinalIgnoreCase) ? Person.Slug : "1",
+            });
+            if (dice.Next(3) == 0) path += $"?{Uri.EscapeDataString(dice.Next(2) == 0 ? dice.Pick(["page", "per_page", "setup_intent", "returnUrl", "code", "token", "id", "email"]) : dice.Text())}={Uri.EscapeDataString(dice.Text())}";
+            var request = new HttpRequestMessage(new HttpMethod(Method), new Uri(App.Address, path));
+            if (dice.Next(8) > 0)
+            {
+                var asProgram = Route.Path.StartsWith("/v1", StringComparison.Ordinal) || (Route.Path.StartsWith("/api/", StringComparison.Ordinal) && dice.Next(2) == 0);
+                if (asProgram) request.Headers.TryAddWithoutValidation("X-API-Key", Key);
+                else request.Headers.TryAddWithoutValidation("Cookie", Cookies);
+            }
+            if (dice.Next(4) > 0) request.Headers.TryAddWithoutValidation("RequestVerificationToken", Token);
+            if (dice.Next(5) == 0) request.Headers.TryAddWithoutValidation("Idempotency-Key", dice.Plain());
+            if (Route.Path.StartsWith("/webhooks", StringComparison.Ordinal)) request.Headers.TryAddWithoutValidation("Stripe-Signature", dice.Next(2) == 0 ? dice.Plain() : $"t=1,v1={dice.Plain()}");
+            if (dice.Next(2) == 0) request.Headers.TryAddWithoutValidation("Accept", dice.Pick(["text/html", "application/json", "text/vnd.turbo-stream.html", "nonsense"]));
+            if (Method != "GET" || dice.Next(10) == 0) request.Content = Content(dice);
+            return request;
+        }
+
+        private ByteArrayContent Content(Dice dice)
+        {
+            var isForm = dice.Next(Method == "POST" && !Route.Path.StartsWith("/v1", StringComparison.Ordinal) && !Route.Path.StartsWith("/api/", StringComparison.Ordinal) ? 5 : 20) > 0
+                && !Route.Path.StartsWith("/v1", StringComparison.Ordinal) && !Route.Path.StartsWith("/api/", StringComparison.Ordinal);
+            var body = isForm ? Form(dice) : dice.Json(Members);
+            var type = dice.Next(10) == 0 ? dice.Pick(["text/plain", "multipart/form-data; boundary=x", "application/xml", "application/json; charset=utf-16"]) : isForm ? "application/x-www-form-urlencoded" : "application/json";
+            var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+            content.Headers.TryAddWithoutValidation("Content-Type", type);
+            return content;
+        }
+
+        private string Form(Dice dice)
+        {
+            var pairs = new List<string>();
+            if (dice.Next(4) > 0) pairs.Add($"__RequestVerificationToken={Uri.EscapeDataString(Token)}");
+            for (var i = dice.Next(6); i > 0; i--) pairs.Add($"{Uri.EscapeDataString(dice.Next(6) == 0 ? dice.Plain() : dice.Pick(Fields))}={(dice.Next(10) == 0 ? "%ff%fe%00" : Uri.EscapeDataString(dice.Text()))}");
+            return string.Join('&', pairs);
+        }
+    }
+
+    [GeneratedRegex(@"\{[^}]+\}", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Parameter();
+
+    [GeneratedRegex("^/o/\\{[^}]+\\}/", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex OrgPart();
+
+    [GeneratedRegex("name=\"(?<name>[A-Za-z_.]+)\"", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex FieldName();
+}
