@@ -14,8 +14,9 @@ namespace Tracepipe.Storefront.Home;
 /// <param name="WorkflowsUsed">Used in this quota period.</param>
 /// <param name="SessionsUploaded">In this bill month, those that were deleted included.</param>
 /// <param name="HasUploaded">Ever.</param>
+/// <param name="Recent">The newest sessions; null when the person may not see them.</param>
 internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string Name, DateTimeOffset CreatedAt)? FirstKey, DateTimeOffset? LastCallAt, decimal WorkflowsUsed, decimal TokensUsed, Money? SpendCap, bool AutoBilling, Period BillMonth,
-    long StoredBytes, decimal SessionsUploaded, bool HasUploaded)
+    long StoredBytes, decimal SessionsUploaded, bool HasUploaded, SessionList? Recent)
 {
     public bool HasKey => FirstKey is not null;
 
@@ -36,7 +37,8 @@ internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string 
 /// <summary>Reads the dashboard in one round trip.</summary>
 internal sealed class DashboardReader(Database database, Standings standings, TimeProvider clock)
 {
-    public async Task<DashboardView> ReadAsync(Guid organization, Guid person, CancellationToken cancel)
+    /// <param name="recent">Which page of recent sessions; null when the person may not see any.</param>
+    public async Task<DashboardView> ReadAsync(Guid organization, Guid person, (int Number, int Size)? recent, CancellationToken cancel)
     {
         var now = clock.GetUtcNow();
         Answer<Standing?>? standing = null;
@@ -45,6 +47,7 @@ internal sealed class DashboardReader(Database database, Standings standings, Ti
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
         Answer<long>? stored = null;
         (Answer<bool> Ever, Answer<decimal> Count)? uploaded = null;
+        Func<SessionList>? sessions = null;
         await database.ReadAsync(organization, person, q =>
         {
             standing = Standings.Ask(q, organization);
@@ -52,6 +55,7 @@ internal sealed class DashboardReader(Database database, Standings standings, Ti
             keys = KeyStart.Ask(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
             stored = StorageLevels.AskBytes(q, organization);
+            if (recent is { } page) sessions = SessionReader.AskList(q, organization, suite: null, "newest", page, now);
             uploaded = SessionReader.AskUploaded(q, organization, Period.CalendarMonth(now));
         }, cancel);
         var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
@@ -59,6 +63,6 @@ internal sealed class DashboardReader(Database database, Standings standings, Ti
         var start = keys!.Value;
         return new DashboardView(allowance, account!.Value!.FirstCardAt is not null && account.Value.Status is BillingStatus.Active, start is null ? null : (start.Name, start.CreatedAt), start?.LastCallAt,
             Used("workflow"), Used("tokens"), account.Value.SpendCap, account.Value.AutoBilling, Period.CalendarMonth(now),
-            stored!.Value, uploaded!.Value.Count.Value, uploaded.Value.Ever.Value);
+            stored!.Value, uploaded!.Value.Count.Value, uploaded.Value.Ever.Value, sessions?.Invoke());
     }
 }

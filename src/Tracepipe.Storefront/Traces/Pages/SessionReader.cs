@@ -31,27 +31,30 @@ internal sealed class SessionReader(Database database, StorageUse storage, TimeP
 
     public async Task<SessionList> ListAsync(Guid organization, string? suite, string order, (int Number, int Size) page, CancellationToken cancel)
     {
-        Answer<IReadOnlyList<SessionRow>>? rows = null;
-        Answer<(int Total, int Stored)>? counts = null;
-        var (now, skip) = (clock.GetUtcNow(), (page.Number - 1L) * page.Size);
-        await database.ReadAsync(organization, person: null, q =>
-        {
-            rows = q.List($"""
-                select s.id, s.suite_id, s.description, s.file_name, s.sha256, s.bytes, s.duplicate_of, s.created_at, s.keep_until,
-                  (s.summary->'format')::text, (s.summary->>'truncated')::bool, (s.summary->>'events')::bigint, (s.summary->>'duration_ms')::float8,
-                  (select coalesce(sum((i->>'count')::bigint), 0)::bigint from jsonb_array_elements(s.summary->'input_events') i), (s.summary->'activity')::text
-                from trace_sessions s
-                where s.organization_id = {organization} and (s.keep_until is null or s.keep_until > {now}) and ({suite}::text is null or s.suite_id = {suite})
-                order by case {order}::text when 'largest' then s.bytes end desc nulls last, case {order}::text when 'longest' then (s.summary->>'duration_ms')::float8 end desc nulls last,
-                  case {order}::text when 'name' then lower(s.file_name) end, case {order}::text when 'oldest' then s.created_at end, s.created_at desc, s.id desc
-                limit {page.Size} offset {skip}
-                """, r => new SessionRow(TraceSession.Read(r), r.GetInt64(13), JsonSerializer.Deserialize(r.GetString(14), TracesJson.Default.TraceActivity)!.Bars(StripBars)));
-            counts = q.First($"""
-                select count(*) filter (where {suite}::text is null or s.suite_id = {suite})::int, count(*)::int
-                from trace_sessions s where s.organization_id = {organization} and (s.keep_until is null or s.keep_until > {now})
-                """, r => (r.GetInt32(0), r.GetInt32(1)));
-        }, cancel);
-        return new SessionList(rows!.Value, counts!.Value.Total, counts.Value.Stored);
+        Func<SessionList>? found = null;
+        await database.ReadAsync(organization, person: null, q => found = AskList(q, organization, suite, order, page, clock.GetUtcNow()), cancel);
+        return found!();
+    }
+
+    /// <summary>The same as part of a larger question; what it returns gives the list once that has been answered.</summary>
+    public static Func<SessionList> AskList(Questions q, Guid organization, string? suite, string order, (int Number, int Size) page, DateTimeOffset now)
+    {
+        var skip = (page.Number - 1L) * page.Size;
+        var rows = q.List($"""
+            select s.id, s.suite_id, s.description, s.file_name, s.sha256, s.bytes, s.duplicate_of, s.created_at, s.keep_until,
+              (s.summary->'format')::text, (s.summary->>'truncated')::bool, (s.summary->>'events')::bigint, (s.summary->>'duration_ms')::float8,
+              (select coalesce(sum((i->>'count')::bigint), 0)::bigint from jsonb_array_elements(s.summary->'input_events') i), (s.summary->'activity')::text
+            from trace_sessions s
+            where s.organization_id = {organization} and (s.keep_until is null or s.keep_until > {now}) and ({suite}::text is null or s.suite_id = {suite})
+            order by case {order}::text when 'largest' then s.bytes end desc nulls last, case {order}::text when 'longest' then (s.summary->>'duration_ms')::float8 end desc nulls last,
+              case {order}::text when 'name' then lower(s.file_name) end, case {order}::text when 'oldest' then s.created_at end, s.created_at desc, s.id desc
+            limit {page.Size} offset {skip}
+            """, r => new SessionRow(TraceSession.Read(r), r.GetInt64(13), JsonSerializer.Deserialize(r.GetString(14), TracesJson.Default.TraceActivity)!.Bars(StripBars)));
+        var counts = q.First($"""
+            select count(*) filter (where {suite}::text is null or s.suite_id = {suite})::int, count(*)::int
+            from trace_sessions s where s.organization_id = {organization} and (s.keep_until is null or s.keep_until > {now})
+            """, r => (Total: r.GetInt32(0), Stored: r.GetInt32(1)));
+        return () => new SessionList(rows.Value, counts.Value.Total, counts.Value.Stored);
     }
 
     /// <summary>What a session's file has cost and costs from now on. Sessions that share a file share its cost.</summary>
