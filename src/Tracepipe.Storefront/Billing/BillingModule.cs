@@ -83,6 +83,10 @@ internal static class BillingModule
         services.AddSingleton<CreditNotes>();
         services.AddSubcommand("invoice credit", "ORG RECORD --reason TEXT", CreditNotes.RunAsync);
         services.AddSingleton<Dunning>();
+        services.AddSingleton<MeterExports>();
+        services.AddSingleton<Reconciliation>();
+        services.AddHostedService<MeterClock>();
+        services.AddSubcommand("reconcile", "[--repair true]", Reconciliation.RunAsync);
         services.AddHostedService<UsageInvoiceClock>();
         services.AddAfter<CreditsBought>((bought, transaction, _, cancel) => CreditPurchases.PostAsync(bought, transaction, cancel));
         services.AddSingleton<PlanUpkeep>();

@@ -83,8 +83,8 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
             await WriteAsync(organization, accrual, isOpen ? credits : 0, isOpen ? metered : 0, -(credits + metered), accrual.UnsettledSince, transaction, cancel);
             if (!isOpen)
                 await transaction.ExecuteAsync($"""
-                    insert into bill_items (organization_id, id, bill_month, kind, meter, unit_price, quantity, amount_minor, credits_minor, origin_month, cause)
-                    values ({organization}, {Guid.CreateVersion7()}, {open}, 'held_back', {accrual.Meter}, {accrual.UnitPrice}, {(credits + metered) / 100m / accrual.UnitPrice}, {credits + metered}, {credits}, {accrual.OriginMonth}, {Name(accrual)})
+                    insert into bill_items (organization_id, id, bill_month, kind, meter, unit_price, quantity, amount_minor, credits_minor, origin_month, cause, metered_month)
+                    values ({organization}, {Guid.CreateVersion7()}, {open}, 'held_back', {accrual.Meter}, {accrual.UnitPrice}, {(credits + metered) / 100m / accrual.UnitPrice}, {credits + metered}, {credits}, {accrual.OriginMonth}, {Name(accrual)}, {open})
                     """, cancel);
         }
         return paid;

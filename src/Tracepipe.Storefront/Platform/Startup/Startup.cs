@@ -61,6 +61,7 @@ internal static class Startup
           service-key create [--name NAME]   make a key for the sold API's backend and print it
           tier set ORG TIER [--until DATE]   give an organization a tier by contract; “free” takes it away
           invoice credit ORG RECORD --reason TEXT   take a usage record or an event off a finished invoice by a credit note
+          reconcile [--repair true]   lay our books beside Stripe's, and mend what can be mended
           verify-invoice FILE   compute an invoice again from its proof, without database and network
           service-key list | revoke ID       show or end such keys
         """;
