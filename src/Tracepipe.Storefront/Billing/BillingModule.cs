@@ -16,6 +16,8 @@ internal static class BillingModule
     {
         var services = builder.Services;
         services.AddSingleton<StripeConnection>();
+        services.AddSingleton<StripeReach>();
+        services.AddSingleton(s => new StatusPart("Payments", 2, s.GetRequiredService<StripeReach>().AskAsync));
         services.AddSingleton<FaultPoints>();
 
         services.AddSingleton<StripeOperations>();

@@ -20,6 +20,7 @@ internal static class MeteringModule
         builder.Services.AddSingleton<StorageSettler>().AddHostedService(s => s.GetRequiredService<StorageSettler>());
         builder.Services.AddSingleton<UsageSettler>().AddHostedService(s => s.GetRequiredService<UsageSettler>());
         builder.Services.AddHostedService<HoldSweeper>();
+        builder.Services.AddSingleton(s => new StatusPart("Metering", 1, s.GetRequiredService<UsageSettler>().StatusAsync));
         return builder;
     }
 

@@ -17,6 +17,11 @@ internal static class HealthEndpoints
         app.MapGet("/health/ready", ReadyAsync).AllowAnonymous().ExcludeFromDescription();
     }
 
+    /// <summary>For the status page: answers at all, and the database with it.</summary>
+    public static StatusPart Api(Database database) => new("API", 0, async cancel => await AskAsync(database, cancel) is "ok"
+        ? new StatusNow(IsWell: true, "Calls are answered.")
+        : new StatusNow(IsWell: false, "The database does not answer: calls get a clear 503 until it does. What was acknowledged is kept."));
+
     private static async Task<IResult> ReadyAsync(Database database, IEnumerable<ReadyCheck> checks, CancellationToken cancel)
     {
         var parts = new Dictionary<string, string>(StringComparer.Ordinal) { ["database"] = await AskAsync(database, cancel) };

@@ -24,6 +24,7 @@ internal static class PlatformModule
         var services = builder.Services;
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         services.AddSingleton(s => new Database(s.GetRequiredService<IConfiguration>()["Database:ConnectionString"]!));
+        services.AddSingleton(s => HealthEndpoints.Api(s.GetRequiredService<Database>()));
         services.AddOptions<SmtpOptions>().BindConfiguration("Smtp").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<Outbox>();
         services.AddHostedService<MailSender>();

@@ -29,6 +29,8 @@ public sealed class EveryPage(BrowserFixture browser, TestApp app) : ProductTest
         await walk.OpenAsync("/docs/capture?tool=perfetto", "Capture a trace", "capture-perfetto");
         await walk.OpenAsync("/docs/capture?tool=tracing", "Capture a trace", "capture-tracing");
         await walk.OpenAsync("/docs/errors", "Errors");
+        await walk.OpenAsync("/docs/api", "API reference");
+        await walk.OpenAsync("/status", "Status");
         await walk.OpenAsync("/dev/mail", "Mail");
         await walk.OpenAsync("/no-such-page", "Page not found");
         await walk.OpenAsync("/dev/mail/987654", "Page not found", "mail-not-found");

@@ -11,7 +11,7 @@ namespace Tracepipe.Storefront.Metering;
 /// </summary>
 internal sealed partial class UsageSettler(Database database, Standings standings, Settlement settlement, Catalogs catalogs, TimeProvider clock, ILogger<UsageSettler> log) : BackgroundService
 {
-    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500), Late = TimeSpan.FromMinutes(1);
 
     /// <summary>Settles everything that waits.</summary>
     /// <returns>How many organizations had something.</returns>
@@ -31,6 +31,23 @@ internal sealed partial class UsageSettler(Database database, Standings standing
             }
         }
         return waiting.Value.Count;
+    }
+
+    /// <summary>For the status page: how fresh what people see of their use is.</summary>
+    public async Task<StatusNow> StatusAsync(CancellationToken cancel)
+    {
+        try
+        {
+            Answer<Guid?>? oldest = null;
+            await database.WorkReadAsync(q => oldest = q.First($"select batch from usage_pending where batch is not null order by batch limit 1", r => (Guid?)r.GetGuid(0)), cancel);
+            // A batch's id is of version 7: its first 48 bits are the milliseconds of its arrival.
+            var late = oldest!.Value is { } batch ? clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(Convert.ToInt64(batch.ToString("N")[..12], 16)) : TimeSpan.Zero;
+            return late < Late ? new StatusNow(IsWell: true, "Use is counted and priced within seconds.") : new StatusNow(IsWell: false, $"Use is counted; its price is {Math.Ceiling(late.TotalMinutes):0} min behind.");
+        }
+        catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
+        {
+            return new StatusNow(IsWell: false, "The database does not answer: nothing is taken on until it does.");
+        }
     }
 
     /// <summary>Settles what waits for one organization.</summary>
