@@ -1,4 +1,5 @@
 using Npgsql;
+using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Metering;
 
