@@ -6,6 +6,7 @@ var benchmarks = new Dictionary<string, Func<Task>>(StringComparer.Ordinal)
     ["start"] = StartBenchmark.RunAsync, // from the start of the program to its first page; memory when idle
     ["pages"] = PageBenchmark.RunAsync, // time of the server and round trips of pages
     ["keys"] = KeyBenchmark.RunAsync, // GET /v1/users/me with a key against a bare endpoint that answers the same
+    ["traces"] = TraceBenchmark.RunAsync, // taking a 1 GB trace in against a bare pass of the JSON reader, and other languages' parsers
 };
 
 if (args is not [var name] || !benchmarks.TryGetValue(name, out var run))

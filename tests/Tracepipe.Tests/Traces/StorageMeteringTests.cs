@@ -57,6 +57,7 @@ public sealed class StorageMeteringTests(StorageMeteringTests.Dear app) : IClass
 
     private static string Reason(JsonElement error) => error.GetProperty("details").GetProperty("reason").GetString()!;
 
+    // Seen to fail when the deletion did not change the level.
     [Fact]
     public async Task Bytes_are_charged_from_the_commit_to_the_deletion_and_not_a_microsecond_more()
     {
@@ -78,6 +79,7 @@ public sealed class StorageMeteringTests(StorageMeteringTests.Dear app) : IClass
         app.Clock.MoveTo(was);
     }
 
+    // Seen to fail when each duplicate was added to the level.
     [Fact]
     public async Task The_same_file_is_charged_once_until_its_last_session_is_deleted()
     {
@@ -98,6 +100,7 @@ public sealed class StorageMeteringTests(StorageMeteringTests.Dear app) : IClass
         app.Clock.MoveTo(was);
     }
 
+    // Seen to fail when nobody asked before the first byte.
     [Fact]
     public async Task What_nothing_pays_for_is_refused_before_its_bytes_are_taken()
     {
@@ -112,6 +115,7 @@ public sealed class StorageMeteringTests(StorageMeteringTests.Dear app) : IClass
         using (var suspended = await app.BeginAsync(key, TracesApp.Trace(2_000))) Assert.Equal("account_suspended", Reason(await KeysApp.ErrorAsync(suspended, 402, "payment_required")));
     }
 
+    // Seen to fail when nobody asked again before the commit.
     [Fact]
     public async Task What_nothing_pays_for_any_more_is_refused_before_the_commit_and_waits_for_a_card()
     {
@@ -128,6 +132,7 @@ public sealed class StorageMeteringTests(StorageMeteringTests.Dear app) : IClass
         Assert.Equal(file, await download.Content.ReadAsByteArrayAsync());
     }
 
+    // The same defect.
     [Fact]
     public async Task Held_back_storage_refuses_the_next_upload_even_of_the_same_file()
     {
