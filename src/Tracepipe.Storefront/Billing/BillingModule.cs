@@ -106,6 +106,7 @@ internal static class BillingModule
         services.AddSingleton(new NavItem(NavSection.Billing, "Plans", "/settings/billing/plans", Lucide.Package, 10, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Payment methods", "/settings/billing/payment-methods", Lucide.CreditCard, 20, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Invoices", "/settings/billing/invoices", Lucide.ReceiptText, 40, Permissions.BillingRead));
+        services.AddSingleton(new NavItem(NavSection.Operator, "Stripe drift", "/admin/stripe", Lucide.Activity, 0, OfOrganization: false));
         services.AddSingleton<SandboxSign>();
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
         services.AddHostedService(s => s.GetRequiredService<SandboxSign>());
@@ -125,6 +126,7 @@ internal static class BillingModule
         app.MapCardForms();
         app.MapPlanForms();
         app.MapInvoiceForms();
+        app.MapDriftForms();
         app.MapReturns();
         return app;
     }

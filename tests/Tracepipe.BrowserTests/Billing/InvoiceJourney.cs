@@ -78,6 +78,24 @@ public sealed class InvoiceJourney(BrowserFixture browser, PlanShop app) : Produ
         await IsFlawlessAsync(page, $"invoices/none-{width}");
     }
 
+    [Theory, InlineData(1440), InlineData(390)]
+    public async Task The_operator_sees_and_mends_what_Stripe_says_otherwise(int width)
+    {
+        ExpectedComplaints.Add("404");
+        var (page, person, _) = await BilledAsync(width, "pm_card_visa");
+        Assert.Equal(404, (await page.GotoAsync(Url("/admin/stripe")))!.Status); // whoever is no operator does not learn that it exists
+        await app.ExecuteAsync($"insert into operators (person_id, added_at) values ('{person.Id}', now())");
+        await app.ExecuteAsync("insert into reconciliations (id, at, compared, differences) values (gen_random_uuid(), now() + interval '1 minute', 12, '[{\"organizationId\":\"" + person.OrganizationId + "\",\"kind\":\"meter\",\"about\":\"tokens 2026-11\",\"ours\":\"350000\",\"theirs\":\"0\"}]')");
+        await page.GotoAsync(Url("/admin/stripe"));
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Stripe drift", Level = 1, Exact = true })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("1 difference");
+        await IsFlawlessAsync(page, $"drift/one-{width}");
+        await app.ExecuteAsync("delete from reconciliations");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Repair", Exact = true }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("0 differences");
+        await IsFlawlessAsync(page, $"drift/none-{width}");
+    }
+
     /// <summary>Somebody who owes for four workflows and 350,000 tokens, and whose card is charged only when he says so.</summary>
     private async Task<(IPage Page, TestPerson Person, string Number)> BilledAsync(int width, string card)
     {

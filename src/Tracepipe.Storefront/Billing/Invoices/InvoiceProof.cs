@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Billing;

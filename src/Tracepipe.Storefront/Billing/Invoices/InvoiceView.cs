@@ -1,7 +1,6 @@
 using System.Globalization;
 using Npgsql;
 using Tracepipe.Storefront.Catalog;
-using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
 

@@ -35,6 +35,15 @@ internal sealed partial class Reconciliation(Database database, StripeConnection
         if (!recent!.Value) await RunAsync(repair: false, cancel);
     }
 
+    /// <summary>What the last comparison found; null before the first.</summary>
+    public async Task<Reconciled?> LastAsync(CancellationToken cancel)
+    {
+        Answer<Reconciled?>? last = null;
+        await database.WorkReadAsync(q => last = q.First($"select at, compared, differences from reconciliations order by at desc, id desc limit 1",
+            r => new Reconciled(r.GetFieldValue<DateTimeOffset>(0), r.GetInt32(1), JsonSerializer.Deserialize<IReadOnlyList<Difference>>(r.GetString(2), JsonSerializerOptions.Web)!)), cancel);
+        return last!.Value;
+    }
+
     /// <summary>Compares everything now.</summary>
     /// <param name="repair">Whether what can be mended is mended; what was found is listed either way.</param>
     /// <exception cref="StripeException">Stripe did not answer: nothing was compared.</exception>
