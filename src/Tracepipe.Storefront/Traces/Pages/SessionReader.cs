@@ -2,7 +2,6 @@ using System.Text.Json;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Platform;
-using Tracepipe.Storefront.Traces.Formats;
 
 namespace Tracepipe.Storefront.Traces.Pages;
 
