@@ -321,6 +321,8 @@ public sealed class PaymentMethodsTests(BillingApp app) : IClassFixture<BillingA
     {
         var (mine, theirs) = (await NewBuyerAsync(), await NewBuyerAsync());
         var card = await theirs.AddCardAsync();
+        await app.SettledAsync();
+        await BillingApp.EventuallyAsync(() => app.ScalarAsync<long>($"select count(*) from stripe_operations where state in ('planned', 'unknown') and organization_id in ('{mine.Organization}', '{theirs.Organization}')"), open => open == 0);
         var before = await app.ScalarAsync<string>(Everything(theirs.Organization));
         var calls = await CallsAsync();
         foreach (var (method, path, json) in new (HttpMethod, string, string?)[]

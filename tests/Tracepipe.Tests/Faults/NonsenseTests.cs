@@ -73,7 +73,7 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
     ];
 
     /// <summary>Somebody at one route: knows what is true there and mixes it with what is not.</summary>
-    private sealed record Visitor(TestApp App, TestPerson Person, string Key, string Cookies, string Token, Route Route, string Method, IReadOnlyList<string> Members, IReadOnlyList<string> Fields)
+    private sealed record Visitor(TestApp App, TestPerson Person, string Key, string Cookies, string Token, Route Route, string Method, IReadOnlyList<string> Members, IReadOnlyList<string> Fields, IReadOnlyList<string> Queries)
     {
         public static async Task<Visitor> OfAsync(TestApp app, TestPerson person, Route route, string method)
         {
@@ -90,7 +90,10 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
             var members = route.Endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType is { } type
                 ? type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name)).ToList()
                 : [];
-            return new Visitor(app, person, made!.Secret, person.Browser.Cookies.GetCookieHeader(app.Address), form.QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!, route, method, members, fields);
+            List<string> queries = ["page", "per_page", "setup_intent", "returnUrl", "code", "token", "id", "email"];
+            if (route.Endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Components.Endpoints.ComponentTypeMetadata>() is { Type: var shown })
+                queries.AddRange(shown.GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Where(p => p.IsDefined(typeof(Microsoft.AspNetCore.Components.SupplyParameterFromQueryAttribute), inherit: true)).Select(p => p.Name));
+            return new Visitor(app, person, made!.Secret, person.Browser.Cookies.GetCookieHeader(app.Address), form.QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!, route, method, members, fields, queries);
         }
 
         public HttpRequestMessage Request(Dice dice)
@@ -101,7 +104,7 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
                 1 => Guid.CreateVersion7().ToString(),
                 _ => hole.Value.Contains("organization_id", StringComparison.OrdinalIgnoreCase) ? Person.OrganizationId.ToString() : hole.Value.Contains("org", StringComparison.OrdinalIgnoreCase) ? Person.Slug : "1",
             });
-            if (dice.Next(3) == 0) path += $"?{Uri.EscapeDataString(dice.Next(2) == 0 ? dice.Pick(["page", "per_page", "setup_intent", "returnUrl", "code", "token", "id", "email"]) : dice.Text())}={Uri.EscapeDataString(dice.Text())}";
+            if (dice.Next(3) == 0) path += $"?{Uri.EscapeDataString(dice.Next(2) == 0 ? dice.Pick(Queries) : dice.Text())}={Uri.EscapeDataString(dice.Text())}";
             var request = new HttpRequestMessage(new HttpMethod(Method), new Uri(App.Address, path));
             if (dice.Next(8) > 0)
             {

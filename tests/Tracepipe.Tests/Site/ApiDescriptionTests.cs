@@ -48,12 +48,12 @@ public sealed partial class ApiDescriptionTests(TestApp app) : IClassFixture<Tes
     [
         .. app.Services.GetRequiredService<IEnumerable<EndpointDataSource>>().SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
             .Where(e => e.Metadata.GetMetadata<Microsoft.AspNetCore.Routing.IExcludeFromDescriptionMetadata>() is not { ExcludeFromDescription: true })
-            .Select(e => (Path: Constraint().Replace("/" + e.RoutePattern.RawText!.Trim('/'), "{$1}"), Endpoint: e))
+            .Select(e => (Path: Constraint().Replace("/" + e.RoutePattern.RawText!.Trim('/'), "{${name}}"), Endpoint: e))
             .Where(r => r.Path.StartsWith("/v1/", StringComparison.Ordinal) || r.Path.StartsWith("/api/billing/", StringComparison.Ordinal))
             .SelectMany(r => (r.Endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []).Where(m => m is not "OPTIONS").Select(m => (m.ToLowerInvariant(), r.Path, r.Endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null))),
     ];
 
-    [GeneratedRegex(@"\{([a-z_]+)(?::[^}]*)?\}", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"\{(?<name>[a-z_]+)(:[^}]*)?\}", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Constraint();
 
     [GeneratedRegex(@"\s+", RegexOptions.None, 1000)]

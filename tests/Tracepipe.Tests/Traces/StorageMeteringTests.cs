@@ -53,7 +53,8 @@ public sealed class StorageMeteringTests(StorageMeteringTests.Dear app) : IClass
 
     private static decimal Stored(DateTimeOffset at) => at.UtcTicks / TimeSpan.TicksPerMicrosecond / 1_000_000m - 62_135_596_800m;
 
-    private Task<DateTimeOffset> StoredAtAsync(JsonElement session) => app.ScalarAsync<DateTime>($"select stored_at from trace_files where sha256 = '\\x{session.GetProperty("sha256").GetString()}'").ContinueWith(t => new DateTimeOffset(t.Result, TimeSpan.Zero), TaskScheduler.Default);
+    private async Task<DateTimeOffset> StoredAtAsync(JsonElement session) =>
+        new(await app.ScalarAsync<DateTime>($"select stored_at from trace_files where sha256 = '\\x{session.GetProperty("sha256").GetString()}'"), TimeSpan.Zero);
 
     private static string Reason(JsonElement error) => error.GetProperty("details").GetProperty("reason").GetString()!;
 
