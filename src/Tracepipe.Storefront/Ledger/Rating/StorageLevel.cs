@@ -41,6 +41,9 @@ internal readonly record struct StorageLevel(long Bytes, long IncludedBytes, Dat
     /// <summary>The part of each byte that has been charged since, in microseconds: what lies above is spread evenly over all bytes.</summary>
     public decimal ChargedUntil(DateTimeOffset moment) => Bytes == 0 || moment <= AsOf ? 0 : decimal.Round((decimal)(moment.UtcTicks / TimeSpan.TicksPerMicrosecond - (AsOf.UtcTicks / TimeSpan.TicksPerMicrosecond)) * Above / Bytes, 12);
 
-    /// <summary>GB-hours of byte-microseconds.</summary>
-    public static decimal GbHours(decimal byteMicroseconds) => byteMicroseconds / GbHour;
+    /// <summary>
+    /// GB-hours of byte-microseconds, to 18 places: a quotient with all its places, less another one, has more digits than any number type of ours, and a
+    /// month with such a quantity could not be closed.
+    /// </summary>
+    public static decimal GbHours(decimal byteMicroseconds) => decimal.Round(byteMicroseconds / GbHour, 18);
 }
