@@ -23,7 +23,7 @@ public sealed class CaptureTests(BrowserFixture browser, TracesApp app) : Produc
 
         var chromium = await page.Context.Browser!.NewBrowserCDPSessionAsync();
         var known = (await chromium.SendAsync("Tracing.getCategories"))!.Value.GetProperty("categories").EnumerateArray().Select(c => c.GetString()!).SelectMany(c => c.Split(',')).ToHashSet(StringComparer.Ordinal);
-        Assert.Empty(printed.Select(p => p.Name).Where(n => !known.Contains(n)));
+        Assert.All(printed, p => Assert.Contains(p.Name, known));
 
         // The steps, by script: choose the categories, start, do the task, stop, save.
         var recorded = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
