@@ -1,4 +1,3 @@
-using Npgsql;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Keys;
@@ -18,21 +17,8 @@ internal sealed partial class KeyUpkeep(Database database, KeyCache cache, Reque
         }, cancel);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await SweepAsync(stoppingToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
-            {
-                NotSwept(log, failure.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Turns.TakeAsync(TimeSpan.FromMinutes(1), clock, SweepAsync, reason => NotSwept(log, reason), stoppingToken);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Old data of keys was not deleted: {Reason}")]
     private static partial void NotSwept(ILogger log, string reason);

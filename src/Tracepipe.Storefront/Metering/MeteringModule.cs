@@ -1,4 +1,3 @@
-using Npgsql;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Metering;
@@ -37,21 +36,8 @@ internal static class MeteringModule
 /// <summary>Releases expired holds of organizations that ask for nothing: the clock of <see cref="Holds.SweepAsync"/>.</summary>
 internal sealed partial class HoldSweeper(Holds holds, TimeProvider clock, ILogger<HoldSweeper> log) : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await holds.SweepAsync(stoppingToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
-            {
-                NotSwept(log, failure.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Turns.TakeAsync(TimeSpan.FromSeconds(10), clock, holds.SweepAsync, reason => NotSwept(log, reason), stoppingToken);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Expired holds wait for the database: {Reason}")]
     private static partial void NotSwept(ILogger log, string reason);

@@ -123,21 +123,8 @@ internal sealed partial class StorageSettler(Database database, StorageUse stora
         return settled;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await SettleAsync(stoppingToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
-            {
-                Waits(log, failure.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Turns.TakeAsync(TimeSpan.FromMinutes(1), clock, SettleAsync, reason => Waits(log, reason), stoppingToken);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Storage waits for the database to be settled: {Reason}")]
     private static partial void Waits(ILogger log, string reason);

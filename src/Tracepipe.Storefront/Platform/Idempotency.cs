@@ -172,21 +172,8 @@ internal sealed partial class Idempotency(Database database, IDataProtectionProv
 /// <summary>Once an hour, forgets answers that are older than a day.</summary>
 internal sealed partial class IdempotencySweep(Idempotency idempotency, TimeProvider clock, ILogger<IdempotencySweep> log) : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromHours(1), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await idempotency.SweepAsync(stoppingToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
-            {
-                NotSwept(log, failure.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Turns.TakeAsync(TimeSpan.FromHours(1), clock, idempotency.SweepAsync, reason => NotSwept(log, reason), stoppingToken);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Old idempotent requests were not deleted: {Reason}")]
     private static partial void NotSwept(ILogger log, string reason);

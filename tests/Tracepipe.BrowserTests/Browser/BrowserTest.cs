@@ -37,6 +37,17 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
     /// <summary>Keeps a picture of a page under the artifacts, for people to look at, when they ask for pictures (<c>TRACEPIPE_PICTURES=1</c>).</summary>
     protected static Task PictureAsync(IPage page, string name) => WantsPictures ? ShootAsync(page, name) : Task.CompletedTask;
 
+    /// <summary>Fails when a page as it stands breaks a rule of axe or scrolls sideways; keeps a picture of it.</summary>
+    protected static async Task IsSoundAsync(IPage page, string picture)
+    {
+        await PictureAsync(page, picture);
+        var found = await Axe.ViolationsAsync(page);
+        Assert.True(found.Count == 0, $"{picture} at {page.Url}: {string.Join("; ", found)}");
+        Assert.False(await SlidesAsync(page), $"{picture} at {page.Url} scrolls sideways");
+    }
+
+    protected static Task<bool> SlidesAsync(IPage page) => page.EvaluateAsync<bool>("document.documentElement.scrollWidth > innerWidth");
+
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

@@ -64,6 +64,4 @@ public abstract class ProductTest(BrowserFixture browser, TestApp app) : Browser
     protected static async Task IsFlawlessAsync(IPage page, string picture) => None(await FlawsAsync(page, picture));
 
     protected static void None(IReadOnlyList<string> flaws) => Assert.True(flaws.Count == 0, string.Join(Environment.NewLine, flaws));
-
-    private static Task<bool> SlidesAsync(IPage page) => page.EvaluateAsync<bool>("document.documentElement.scrollWidth > innerWidth");
 }

@@ -46,7 +46,7 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
             var about = await Visitor.OfAsync(app, person, route, method);
             var dice = new Dice((route.Endpoint.RoutePattern.RawText! + method).Aggregate(7, (sum, c) => unchecked((sum * 31) + c)));
             var isApi = route.Path.StartsWith("/v1", StringComparison.Ordinal) || route.Path.StartsWith("/api/", StringComparison.Ordinal);
-            var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: isApi ? 300 : 100, atLength: 10_000);
+            var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: isApi ? 500 : 100, atLength: 10_000);
             for (var i = 0; i < times && failures.Count < 20; i++)
             {
                 using var request = about.Request(dice);

@@ -112,21 +112,8 @@ internal sealed partial class EventMonths(Database database, TimeProvider clock,
         for (var month = Period.CalendarMonth(now - EventRules.LatestBy).Start; month <= now.AddMonths(MonthsAhead); month = month.AddMonths(1)) await EventStore.EnsureMonthAsync(database, month, cancel);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromHours(1), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await EnsureAsync(stoppingToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
-            {
-                NotMade(log, failure.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Turns.TakeAsync(TimeSpan.FromHours(1), clock, EnsureAsync, reason => NotMade(log, reason), stoppingToken);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The coming months of events were not prepared; they are when the first event needs them: {Reason}")]
     private static partial void NotMade(ILogger log, string reason);

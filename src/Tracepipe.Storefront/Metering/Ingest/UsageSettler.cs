@@ -79,21 +79,8 @@ internal sealed partial class UsageSettler(Database database, Standings standing
         return taken.Count > 0;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Every, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await SettleAsync(stoppingToken);
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException)
-            {
-                Waits(log, failure.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Turns.TakeAsync(Every, clock, SettleAsync, reason => Waits(log, reason), stoppingToken);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Reported usage waits for the database to be priced: {Reason}")]
     private static partial void Waits(ILogger log, string reason);

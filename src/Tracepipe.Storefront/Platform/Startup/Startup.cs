@@ -21,7 +21,6 @@ internal static class Startup
             await using var app = await StorefrontApp.StartAsync(command, compose, configure: null, listen: true, stop.Token);
             Console.CancelKeyPress -= onCancel; // from here on the host stops itself on Ctrl+C
             await Console.Out.WriteLineAsync($"Tracepipe is ready: {app.Address}");
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // what only the start needed goes back to the machine
             await app.Web.WaitForShutdownAsync(stop.Token);
             return 0;
         }
