@@ -5,9 +5,12 @@ import "./ui/dialogs";
 import "./ui/focus";
 import "./ui/frames";
 import "./ui/leaving";
+import { mount } from "./ui/mount";
 import "./ui/reveal";
 import "./ui/sending";
 import "./ui/stream";
 import "./ui/tabs";
 import "./ui/theme";
 import "./ui/toasts";
+
+mount("[data-chart]", () => void import("./chart"));
