@@ -69,6 +69,12 @@ internal static class BillingModule
         services.AddSingleton<UsageSummaries>();
         services.AddSingleton<CreditPurchases>();
         services.AddSingleton<SpendCaps>();
+        services.AddSingleton<SpendAlerts>();
+        services.AddSingleton<LowCredits>();
+        services.AddSingleton<CreditGrants>();
+        services.AddHostedService<GrantClock>();
+        services.AddSubcommand("credits grant", "EMAIL-or-ORG AMOUNT --reason TEXT [--expires DATE]", CreditGrants.RunAsync);
+        services.AddHostedService<AlertClock>();
         services.AddWrite<UsageInvoiceDraft>();
         services.AddWrite<UsageInvoiceItem>();
         services.AddWrite<UsageInvoiceFinalization>();
@@ -102,9 +108,11 @@ internal static class BillingModule
         services.AddHostedService<InboxWorker>();
 
         services.AddSingleton<BillingReader>();
+        services.AddSingleton<CreditsReader>();
         services.AddSingleton(new NavItem(NavSection.Billing, "Overview", "/settings/billing", Lucide.Wallet, 0, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Plans", "/settings/billing/plans", Lucide.Package, 10, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Payment methods", "/settings/billing/payment-methods", Lucide.CreditCard, 20, Permissions.BillingRead));
+        services.AddSingleton(new NavItem(NavSection.Billing, "Credits", "/settings/billing/credits", Lucide.Coins, 30, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Invoices", "/settings/billing/invoices", Lucide.ReceiptText, 40, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Operator, "Stripe drift", "/admin/stripe", Lucide.Activity, 0, OfOrganization: false));
         services.AddSingleton<SandboxSign>();
@@ -126,6 +134,7 @@ internal static class BillingModule
         app.MapCardForms();
         app.MapPlanForms();
         app.MapInvoiceForms();
+        app.MapSpendForms();
         app.MapDriftForms();
         app.MapReturns();
         return app;

@@ -39,10 +39,10 @@ public sealed class UsageInvoiceApp(TestServers servers) : TimedPlanApp(servers)
         await transaction.CommitAsync(CancellationToken.None);
     }
 
-    public async Task CreditsAsync(Guid organization, long cents)
+    public async Task CreditsAsync(Guid organization, long cents, string payment = "pi_test")
     {
         await using var transaction = await Services.GetRequiredService<Database>().BeginAsync(organization, null, CancellationToken.None);
-        await Book.PostPurchaseAsync(organization, Money.Usd(cents), new Cause("purchase", "pi_test", Actor.System, Clock.GetUtcNow()), transaction, CancellationToken.None);
+        await Book.PostPurchaseAsync(organization, Money.Usd(cents), new Cause("purchase", payment, Actor.System, Clock.GetUtcNow()), transaction, CancellationToken.None);
         await transaction.CommitAsync(CancellationToken.None);
     }
 

@@ -20,7 +20,9 @@ internal sealed class SpendCaps(Database database, Standings standings, TimeProv
         await transaction.ExecuteAsync($"update billing_accounts set spend_cap_cents = {cap?.Minor}::bigint, updated_at = {now} where organization_id = {organization}", cancel);
         var isHigher = before is { } old && (cap is not { } wanted || wanted.Minor > old);
         var paid = isHigher ? await Settlement.PayHeldBackAsync(organization, fromCardToo: true, now, transaction, cancel) : 0;
+        await SpendAlerts.ForgetAsync(organization, now, transaction, cancel);
         await Audit.WriteAsync(transaction, new AuditEntry(organization, "spend_cap.changed", by, cap?.ToString() ?? "none"), now, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
         await transaction.CommitAsync(cancel);
         return Money.Usd(paid);
     }
@@ -34,6 +36,7 @@ internal sealed class SpendCaps(Database database, Standings standings, TimeProv
         await standings.LockAsync(organization, transaction, cancel);
         var paid = Money.Usd(await Settlement.PayHeldBackAsync(organization, fromCardToo: true, now, transaction, cancel));
         if (paid.Minor > 0) await Audit.WriteAsync(transaction, new AuditEntry(organization, "held_back.paid", by, paid.ToString()), now, cancel);
+        await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
         await transaction.CommitAsync(cancel);
         return paid;
     }

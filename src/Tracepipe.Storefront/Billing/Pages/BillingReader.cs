@@ -17,8 +17,11 @@ public sealed record BillingView
     /// <summary>The newest.</summary>
     internal IReadOnlyList<InvoiceRow> Invoices { get; init; } = [];
 
-    /// <summary>What was paid for credits so far.</summary>
-    internal Money CreditsBought { get; init; }
+    /// <summary>From the book: what may be spent, and what is set aside.</summary>
+    internal CreditBalance Credits { get; init; } = default!;
+
+    /// <summary>Where the calendar month stands against the cap.</summary>
+    internal Spend Spend { get; init; } = default!;
 
     /// <summary>Stored now.</summary>
     internal long StorageBytes { get; init; }
@@ -77,7 +80,9 @@ internal sealed class BillingReader(Database database, Subscriptions subscriptio
         var now = clock.GetUtcNow();
         Answer<IReadOnlyList<CardOnFile>>? cards = null;
         Answer<IReadOnlyList<InvoiceRow>>? invoices = null;
-        Answer<long>? bought = null, bytes = null;
+        Answer<long>? bytes = null;
+        Answer<CreditBalance?>? credits = null;
+        Answer<Spend?>? spend = null;
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
         await database.ReadAsync(organization, person, q =>
         {
@@ -87,7 +92,8 @@ internal sealed class BillingReader(Database database, Subscriptions subscriptio
                   i.currency, i.total_cents, i.amount_due_cents - i.amount_paid_cents, i.created_at, i.next_attempt_at
                 from invoices i where i.organization_id = {organization} and i.status <> 'draft' order by i.created_at desc, i.id desc limit 6
                 """, InvoiceRow.Read);
-            bought = q.First($"select coalesce(sum(amount_cents), 0)::bigint from checkouts where organization_id = {organization} and kind = 'credits' and state = 'completed'", r => r.GetInt64(0));
+            credits = Book.AskBalance(q, organization, now);
+            spend = Spending.Ask(q, organization, now);
             bytes = StorageLevels.AskBytes(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
         }, cancel);
@@ -98,7 +104,8 @@ internal sealed class BillingReader(Database database, Subscriptions subscriptio
             Plans = plans,
             Cards = cards!.Value,
             Invoices = invoices!.Value,
-            CreditsBought = Money.Usd(bought!.Value),
+            Credits = credits!.Value!,
+            Spend = spend!.Value!,
             StorageBytes = bytes!.Value,
             TokensUsed = tokens?.Used ?? 0,
             Prices = catalogs.Current.Prices,

@@ -42,7 +42,7 @@ internal static class Book
         return await PostAsync(organization, new Cause("grant", grant.ToString(), by, at, Memo: reason), [new Leg("available", grant, amount.Minor), new Leg("promotions", Guid.Empty, -amount.Minor)], transaction, cancel);
     }
 
-    /// <summary>Sets credits aside for work: all of it or nothing. Grants that expire first are used first.</summary>
+    /// <summary>Sets credits aside for work: all of it or nothing. Gifts are used before what was bought, the first to expire first.</summary>
     /// <param name="cause">Of kind hold.</param>
     /// <param name="usedAt">When the use happens: a grant that has expired by then does not count.</param>
     /// <returns>False when there is not enough.</returns>
@@ -79,7 +79,7 @@ internal static class Book
             join ledger_entries e on e.organization_id = t.organization_id and e.transaction_id = t.id
             join ledger_accounts a on a.organization_id = e.organization_id and a.id = e.account_id and a.kind = 'held' and a.currency = {amount.Currency}
             where t.organization_id = {organization} and t.cause_kind = 'hold' and t.cause_id = {holdCause}
-            order by a.expires_at nulls last, a.lot
+            order by a.expires_at nulls last, a.lot = {Guid.Empty}, a.lot
             """, r => (Lot: r.GetGuid(0), Minor: r.GetInt64(1)), cancel);
         if (held.Sum(h => h.Minor) < amount.Minor || held.Count == 0) throw new InvalidOperationException($"The hold {holdCause} does not hold {amount}.");
 
@@ -180,6 +180,12 @@ internal static class Book
         from ledger_accounts where organization_id = {organization} and kind in ('available', 'held')
         """, r => new CreditBalance(Money.Usd(r.GetInt64(0)), Money.Usd(r.GetInt64(1))));
 
+    /// <summary>Asks for the grants that still have something, the first to expire first. One that has expired keeps its rest for <see cref="LateUse"/>.</summary>
+    public static Answer<IReadOnlyList<CreditGrant>> AskGrants(Questions q, Guid organization) => q.List($"""
+        select lot, balance, expires_at from ledger_accounts
+        where organization_id = {organization} and kind = 'available' and lot <> {Guid.Empty} and balance > 0 order by expires_at nulls last, lot
+        """, r => new CreditGrant(r.GetGuid(0), Money.Usd(r.GetInt64(1)), r.IsDBNull(2) ? null : r.GetFieldValue<DateTimeOffset>(2)));
+
     /// <summary>What changed the credits, newest first; setting aside and giving back change nothing and are not lines.</summary>
     /// <param name="after">Where the page begins; null: at the newest.</param>
     public static async Task<CreditStatement> StatementAsync(Guid organization, string? after, int limit, Transaction transaction, CancellationToken cancel)
@@ -212,7 +218,7 @@ internal static class Book
               where organization_id = {organization} and currency = {amount.Currency} and (kind = 'available' and (expires_at is null or expires_at > {usedAt}) or kind = {to}) order by id for update),
             purse as (select id, lot, expires_at, balance from locked where kind = 'available'),
             wanted as (select case when {isWhole} then {amount.Minor} else least({amount.Minor}, greatest(0, sum(balance))) end::bigint as amount, sum(balance) as total from purse),
-            ranked as (select lot, id, balance, coalesce(sum(balance) over (order by expires_at nulls last, lot rows between unbounded preceding and 1 preceding), 0) as before from purse where balance > 0),
+            ranked as (select lot, id, balance, coalesce(sum(balance) over (order by expires_at nulls last, lot = {Guid.Empty}, lot rows between unbounded preceding and 1 preceding), 0) as before from purse where balance > 0),
             takes as (select r.id, r.lot, least(r.balance, w.amount - r.before)::bigint as amount from ranked r, wanted w where w.amount > 0 and w.total >= w.amount and r.before < w.amount),
             cause as (
               insert into ledger_transactions (organization_id, id, cause_kind, cause_id, about, actor_kind, actor_id, memo, posted_at)

@@ -31,3 +31,8 @@ internal sealed record CreditLine(Guid Id, string Kind, string CauseId, string? 
 /// <summary>A page of the statement, newest first.</summary>
 /// <param name="Next">Where the next page begins; null on the last.</param>
 internal sealed record CreditStatement(IReadOnlyList<CreditLine> Lines, string? Next);
+
+/// <summary>Credits that were a gift.</summary>
+/// <param name="Left">Not used yet.</param>
+/// <param name="ExpiresAt">They count for use before; null: for good.</param>
+internal sealed record CreditGrant(Guid Id, Money Left, DateTimeOffset? ExpiresAt);

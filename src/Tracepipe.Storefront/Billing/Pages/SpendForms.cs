@@ -1,0 +1,52 @@
+using Microsoft.AspNetCore.Mvc;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Ui;
+
+namespace Tracepipe.Storefront.Billing.Pages;
+
+/// <summary>What the forms about held-back use and low credits post to. Each leads back to its page, which says what happened.</summary>
+internal static class SpendForms
+{
+    public static void MapSpendForms(this IEndpointRouteBuilder routes)
+    {
+        const string page = "/o/{org}/settings/billing";
+        routes.MapPost(page + "/held-back/raise", RaiseAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        routes.MapPost(page + "/held-back/pay", PayAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        routes.MapPost(page + "/credits/alert", AlertAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+    }
+
+    /// <summary>What a saved cap has done, in words.</summary>
+    public static string Said(Money? cap, Money paid) =>
+        $"{(cap is { } money ? $"The spend cap is {money} a month." : "There is no spend cap.")}{(paid.Minor > 0 ? $" {paid} that was held back is paid for." : "")}";
+
+    private static async Task<IResult> RaiseAsync(string org, [FromForm] string? amount, Caller caller, SpendCaps caps, HttpContext http, CancellationToken cancel)
+    {
+        if (DollarText.Read(amount) is not { } cap) return Back(http, org, "", Tone.Danger, DollarText.Rule);
+        var set = await caps.SetAsync(caller.OrganizationId, cap, Actor.Of(caller), cancel);
+        return set.IsDone ? Back(http, org, "", Tone.Success, Said(cap, set.Value)) : Back(http, org, "", Tone.Danger, set.Problem.Message);
+    }
+
+    private static async Task<IResult> PayAsync(string org, Caller caller, SpendCaps caps, HttpContext http, CancellationToken cancel)
+    {
+        var paid = await caps.PayHeldBackAsync(caller.OrganizationId, Actor.Of(caller), cancel);
+        return paid.Minor > 0 ? Back(http, org, "", Tone.Success, $"{paid} that was held back is paid for.")
+            : Back(http, org, "", Tone.Warning, "Nothing could pay for it now: raise the cap, buy credits, or add a card.");
+    }
+
+    private static async Task<IResult> AlertAsync(string org, [FromForm] string? level, Caller caller, LowCredits credits, HttpContext http, CancellationToken cancel)
+    {
+        Money? wanted = null;
+        if (!string.IsNullOrWhiteSpace(level) && (wanted = DollarText.Read(level)) is null) return Back(http, org, "/credits", Tone.Danger, DollarText.Rule);
+        if (wanted is { Minor: 0 }) wanted = null;
+        if (await credits.SetAsync(caller.OrganizationId, wanted, Actor.Of(caller), cancel) is { } problem) return Back(http, org, "/credits", Tone.Danger, problem.Message);
+        return Back(http, org, "/credits", Tone.Success, wanted is { } at ? $"We mail you when credits fall below {at}." : "No mail about low credits any more.");
+    }
+
+    private static IResult Back(HttpContext http, string org, string page, Tone tone, string text)
+    {
+        Flash.Set(http, tone, text);
+        http.SeeOther($"/o/{Uri.EscapeDataString(org)}/settings/billing{page}");
+        return Results.Empty;
+    }
+}
