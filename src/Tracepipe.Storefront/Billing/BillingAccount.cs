@@ -94,6 +94,14 @@ internal sealed class BillingAccounts(Database database, StripeCustomers custome
             hasMethod!.Value, Math.Max(0, left), month.End, completed!.Value, credits!.Value!, Money.Usd(spent!.Value));
     }
 
+    /// <summary>The id of the account.</summary>
+    public async Task<Guid> FindIdAsync(Guid organization, Guid? person, CancellationToken cancel)
+    {
+        Answer<Guid>? id = null;
+        await database.ReadAsync(organization, person, q => id = q.First($"select id from billing_accounts where organization_id = {organization}", r => r.GetGuid(0)), cancel);
+        return id!.Value;
+    }
+
     /// <summary>Lets cards on file pay for use beyond plan and credits, or stops it. Plans are paid by card either way.</summary>
     public async Task SetAutoBillingAsync(Guid organization, bool isOn, Actor by, CancellationToken cancel)
     {

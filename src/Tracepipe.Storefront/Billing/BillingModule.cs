@@ -67,6 +67,7 @@ internal static class BillingModule
         services.AddSingleton<Portal>();
         services.AddSingleton<InvoiceMirror>();
         services.AddSingleton<UsageSummaries>();
+        services.AddSingleton<UsageRecordList>();
         services.AddSingleton<CreditPurchases>();
         services.AddSingleton<SpendCaps>();
         services.AddSingleton<SpendAlerts>();
@@ -130,6 +131,7 @@ internal static class BillingModule
         app.MapSubscriptionsApi();
         app.MapCreditsApi();
         app.MapInvoicesApi();
+        app.MapUsageRecordsApi();
         app.MapKeyInvoicesApi();
         app.MapCardForms();
         app.MapPlanForms();

@@ -19,7 +19,7 @@ internal readonly record struct HoldAnswer(Hold? Hold, Problem? Refusal)
 /// Grants, commits, renews and releases units of work (billing rules, decisions 5 and 6). Every verb is one transaction under the organization's lock,
 /// idempotent by the caller's id.
 /// </summary>
-internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, TimeProvider clock)
+internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, UsageNews news, TimeProvider clock)
 {
     /// <summary>Holds units before the work begins: completely or not at all, pocket by pocket.</summary>
     public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
@@ -109,6 +109,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
             await Pockets.CommitAsync(organization, id, hold.Meter, part, used, grantedAt, now, transaction, cancel);
             await RecordAsync(hold with { GrantedAt = grantedAt }, part with { Quantity = used }, wish.Details, now, transaction, cancel);
         }
+        transaction.AfterCommit(_ => { news.Tell(organization); return Task.CompletedTask; });
         await transaction.ExecuteAsync($"update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(wish.Details)} where organization_id = {organization} and id = {id}", cancel);
         await transaction.CommitAsync(cancel);
         return hold with { State = "committed", Committed = units, Parts = parts };
@@ -239,7 +240,12 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     {
         var month = DateOnly.FromDateTime(Period.CalendarMonth(hold.GrantedAt).Start.UtcDateTime);
         var total = Money.Round(part.UnitPrice * part.Quantity);
+        var hour = UsageRecords.HourOf(hold.GrantedAt);
         return transaction.ExecuteAsync($"""
+            with counted as (
+              insert into usage_hours as u (organization_id, hour, meter, key_id, model, suite_id, quantity, events)
+              select h.organization_id, {hour}, {hold.Meter}, coalesce(h.key_id, {Guid.Empty}), '', coalesce({Text(details, "suite_id")}::text, ''), {part.Quantity}::bigint, 1 from holds h where h.organization_id = {hold.OrganizationId} and h.id = {hold.Id}
+              on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = u.quantity + excluded.quantity, events = u.events + 1)
             insert into usage_records (organization_id, id, usage_type, pocket, quantity, unit_price, total_minor, currency, quota_period_start, bill_month, hold_id, key_id, ticket_id, suite_id, usage_details, recorded_at)
             select {hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {month}, {hold.Id}, h.key_id,
               {Text(details, "ticket_id")}::text, {Text(details, "suite_id")}::text, {Json(details)}, {now}

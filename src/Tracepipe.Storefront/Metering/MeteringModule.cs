@@ -10,6 +10,8 @@ internal static class MeteringModule
     public static WebApplicationBuilder AddMetering(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<Pockets>();
+        builder.Services.AddSingleton<UsageNews>().AddHostedService(s => s.GetRequiredService<UsageNews>());
+        builder.Services.AddSingleton<UsageReader>();
         builder.Services.AddSingleton<Holds>();
         builder.Services.AddPlanLimits();
         builder.Services.AddHostedService<EventMonths>();
@@ -29,6 +31,7 @@ internal static class MeteringModule
         app.MapHolds();
         app.MapEvents();
         app.MapVerify();
+        app.MapUsageApi();
         return app;
     }
 }

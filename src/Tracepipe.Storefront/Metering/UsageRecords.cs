@@ -5,6 +5,9 @@ namespace Tracepipe.Storefront.Metering;
 /// <summary>What was used, as other modules ask for it among the questions of a page.</summary>
 internal static class UsageRecords
 {
+    /// <summary>What counts uploaded sessions among the sums by hour: no meter of the catalogue, it has no price.</summary>
+    public const string SessionsUploaded = "sessions_uploaded";
+
     /// <summary>How many units of a meter were completed since the beginning.</summary>
     public static Answer<long> AskCompleted(Questions q, Guid organization, string meter) =>
         q.First($"select coalesce(sum(quantity), 0)::bigint from usage_records where organization_id = {organization} and usage_type = {meter}", r => r.GetInt64(0));
@@ -17,12 +20,15 @@ internal static class UsageRecords
     /// <param name="meter">Not a meter of the catalogue: it has no price.</param>
     public static Task CountAsync(Guid organization, string meter, Guid? key, string suite, DateTimeOffset at, Transaction transaction, CancellationToken cancel)
     {
-        var hour = new DateTimeOffset(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
+        var hour = HourOf(at);
         return transaction.ExecuteAsync($"""
             insert into usage_hours as u (organization_id, hour, meter, key_id, model, suite_id, quantity, events) values ({organization}, {hour}, {meter}, {key ?? Guid.Empty}, '', {suite}, 1, 1)
             on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = u.quantity + 1, events = u.events + 1
             """, cancel);
     }
+
+    /// <summary>The hour that a moment is counted in.</summary>
+    public static DateTimeOffset HourOf(DateTimeOffset at) => new(at.UtcTicks - (at.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
 
     /// <summary>How much of a meter was counted in a period that begins and ends on the hour.</summary>
     /// <param name="suite">Of one suite; null: of all.</param>

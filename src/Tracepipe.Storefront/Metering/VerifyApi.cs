@@ -27,7 +27,11 @@ internal static class VerifyApi
         key.Use?.Count(clock.GetUtcNow());
         var requests = limiter.Take(key.Buckets, RequestKind.Other);
         var answer = new VerifyAnswer(Valid: true, null, null, null, key.OrganizationId, key.Id, [.. key.Permissions.Order(StringComparer.Ordinal)], key.Suites, key.ExpiresAt, requests, Quota: null);
-        if (requests?.RetryAfter is { } seconds) return TypedResults.Ok(answer.But(Problem.TooMany($"The key has made its {requests.Limit} requests of this minute. Wait {seconds} s.", seconds)));
+        if (requests?.RetryAfter is { } seconds)
+        {
+            key.Use?.CountRefused(clock.GetUtcNow());
+            return TypedResults.Ok(answer.But(Problem.TooMany($"The key has made its {requests.Limit} requests of this minute. Wait {seconds} s.", seconds)));
+        }
         if (body.Permission is { } permission && !key.Permissions.Contains(permission)) return TypedResults.Ok(answer.But(Problem.Forbidden(permission, $"The key lacks the permission {permission}.")));
         if (body.SuiteId is { } suite && key.Suites is { } only && !only.Contains(suite, StringComparer.Ordinal)) return TypedResults.Ok(answer.But(Problem.Forbidden(suite, $"The key may not touch the suite {suite}.")));
         if (meter is null) return TypedResults.Ok(answer);

@@ -16,7 +16,7 @@ namespace Tracepipe.Storefront.Traces;
 internal sealed class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, Suites suites, TimeProvider clock)
 {
     /// <summary>Under which name uploads are counted.</summary>
-    public const string Uploaded = "sessions_uploaded";
+    public const string Uploaded = UsageRecords.SessionsUploaded;
 
     /// <summary>What open pages follow.</summary>
     public const string Topic = "sessions";

@@ -52,6 +52,9 @@ internal sealed class RequestLimiter(TimeProvider clock)
     public RequestsLeft? Take(KeyBuckets of, RequestKind kind) => Draw(of, kind) is not { } draw ? null
         : new RequestsLeft(draw.Limit, draw.Left, ResetAt(draw.FullIn), draw.Wait == 0 ? null : Seconds(draw.Wait));
 
+    /// <summary>How many requests of a key are not back yet on this node: at most those of the last minute.</summary>
+    public int Taken(Guid logicalKey, int limit) => limit > 0 && buckets.TryGetValue((logicalKey, false), out var all) ? all[(int)RequestKind.Other].Taken(clock.GetTimestamp(), limit, minute) : 0;
+
     private (int Limit, int Left, long FullIn, long Wait)? Draw(KeyBuckets of, RequestKind kind)
     {
         var limit = of.Limits.Of(kind);

@@ -34,6 +34,9 @@ internal sealed class TokenBucket
         }
     }
 
+    /// <summary>How many tokens are out: taken, and not back yet.</summary>
+    public int Taken(long now, int size, long window) => Math.Min(size, (int)((Math.Max(0, Volatile.Read(ref fullAt) - now) + (window / size) - 1) / (window / size)));
+
     /// <summary>Gives back a token that was taken in vain.</summary>
     public void Return(int size, long window) => Interlocked.Add(ref fullAt, -(window / size));
 

@@ -83,7 +83,11 @@ internal sealed class KeyGate(RequestDelegate next, KeyCache cache, RequestLimit
     private Problem? Admit(HttpResponse response, VerifiedKey key, RequestKind kind)
     {
         Volatile.Write(ref key.SeenAt, clock.GetTimestamp());
-        if (limiter.Take(response, key.Buckets, kind) is { } tooMany) return tooMany;
+        if (limiter.Take(response, key.Buckets, kind) is { } tooMany)
+        {
+            key.Use?.CountRefused(clock.GetUtcNow());
+            return tooMany;
+        }
         key.Use?.Count(clock.GetUtcNow());
         return null;
     }

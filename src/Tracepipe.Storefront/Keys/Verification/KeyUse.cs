@@ -9,7 +9,9 @@ namespace Tracepipe.Storefront.Keys;
 internal sealed class KeyUse(KeyUseLog owner, Guid organization, Guid id, Guid logicalId)
 {
     private long requests;
+    private long refused;
     private long lastTicks;
+    private long refusedTicks;
 
     public Guid OrganizationId { get; } = organization;
 
@@ -22,6 +24,20 @@ internal sealed class KeyUse(KeyUseLog owner, Guid organization, Guid id, Guid l
     {
         Volatile.Write(ref lastTicks, now.UtcTicks);
         if (Interlocked.Increment(ref requests) == 1) owner.Enqueue(this);
+    }
+
+    /// <summary>Counts one request that was too many.</summary>
+    public void CountRefused(DateTimeOffset now)
+    {
+        Volatile.Write(ref refusedTicks, now.UtcTicks);
+        if (Interlocked.Increment(ref refused) == 1) owner.EnqueueRefused(this);
+    }
+
+    internal (long Refused, DateTimeOffset Last) TakeRefused() => (Interlocked.Exchange(ref refused, 0), new DateTimeOffset(Volatile.Read(ref refusedTicks), TimeSpan.Zero));
+
+    internal void PutBackRefused(long count)
+    {
+        if (Interlocked.Add(ref refused, count) == count) owner.EnqueueRefused(this);
     }
 
     internal (long Requests, DateTimeOffset Last) Take() => (Interlocked.Exchange(ref requests, 0), new DateTimeOffset(Volatile.Read(ref lastTicks), TimeSpan.Zero));
@@ -38,11 +54,14 @@ internal sealed partial class KeyUseLog(Database database, TimeProvider clock, I
 {
     private static readonly TimeSpan WriteEvery = TimeSpan.FromSeconds(2);
     private readonly ConcurrentQueue<KeyUse> used = new();
+    private readonly ConcurrentQueue<KeyUse> refused = new();
     private readonly SemaphoreSlim writing = new(1);
 
     public KeyUse Of(Guid organization, Guid id, Guid logicalId) => new(this, organization, id, logicalId);
 
     internal void Enqueue(KeyUse use) => used.Enqueue(use);
+
+    internal void EnqueueRefused(KeyUse use) => refused.Enqueue(use);
 
     /// <summary>Writes what has been counted so far.</summary>
     public async Task WriteAsync(CancellationToken cancel)
@@ -56,20 +75,52 @@ internal sealed partial class KeyUseLog(Database database, TimeProvider clock, I
                 var (requests, last) = use.Take();
                 if (requests > 0) batch.Add((use, requests, last));
             }
-            if (batch.Count == 0) return;
-            try
-            {
-                await WriteAsync(batch, cancel);
-            }
-            catch
-            {
-                foreach (var (use, requests, _) in batch) use.PutBack(requests);
-                throw;
-            }
+            if (batch.Count > 0) await TakeDownAsync(batch, cancel);
+            await WriteRefusedAsync(cancel);
         }
         finally
         {
             writing.Release();
+        }
+    }
+
+    private async Task TakeDownAsync(List<(KeyUse Use, long Requests, DateTimeOffset Last)> batch, CancellationToken cancel)
+    {
+        try
+        {
+            await WriteAsync(batch, cancel);
+        }
+        catch
+        {
+            foreach (var (use, requests, _) in batch) use.PutBack(requests);
+            throw;
+        }
+    }
+
+    private async Task WriteRefusedAsync(CancellationToken cancel)
+    {
+        var batch = new List<(KeyUse Use, long Refused, DateTimeOffset Last)>();
+        while (refused.TryDequeue(out var use))
+        {
+            var (count, last) = use.TakeRefused();
+            if (count > 0) batch.Add((use, count, last));
+        }
+        if (batch.Count == 0) return;
+        try
+        {
+            await database.WorkReadAsync(q => q.Execute($"""
+                insert into key_hours (organization_id, logical_id, hour, requests, refused)
+                select organization_id, logical_id, date_trunc('hour', at, 'UTC'), 0, sum(refused)::bigint
+                from unnest({batch.ConvertAll(b => b.Use.OrganizationId).ToArray()}, {batch.ConvertAll(b => b.Use.LogicalId).ToArray()}, {batch.ConvertAll(b => b.Refused).ToArray()},
+                  {new NpgsqlParameter { Value = batch.ConvertAll(b => b.Last).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz }}) as u(organization_id, logical_id, refused, at)
+                group by 1, 2, 3 order by 1, 2, 3
+                on conflict (organization_id, logical_id, hour) do update set refused = key_hours.refused + excluded.refused
+                """), cancel);
+        }
+        catch
+        {
+            foreach (var (use, count, _) in batch) use.PutBackRefused(count);
+            throw;
         }
     }
 

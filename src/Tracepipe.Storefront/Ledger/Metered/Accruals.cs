@@ -31,6 +31,7 @@ internal static class Accruals
             insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, unsettled_since) values ({organization}, {month}, {origin}, {meter}, {unitPrice}, {quantity}, {usedAt})
             on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity, unsettled_since = least(a.unsettled_since, excluded.unsettled_since)
             """, cancel);
+        await UsageDays.AddAsync(organization, meter, unitPrice, quantity, usedAt, transaction, cancel);
         return month;
     }
 
@@ -45,6 +46,7 @@ internal static class Accruals
             on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity,
               credits_minor = a.credits_minor + excluded.credits_minor, metered_minor = a.metered_minor + excluded.metered_minor
             """, cancel);
+        await UsageDays.AddAsync(organization, meter, unitPrice, units, grantedAt, transaction, cancel);
     }
 
     /// <summary>Says what a meter that is an integral has come to in a month. What was accrued at other prices before a change of the catalogue stays.</summary>

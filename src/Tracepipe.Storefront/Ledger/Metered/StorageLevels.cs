@@ -25,6 +25,7 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
             r => new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), cancel);
         var (level, shares) = stored.Until(now);
         foreach (var share in shares) await AddAsync(organization, level, share, transaction, cancel);
+        await UsageDays.StoreAsync(organization, stored, stored.Bytes + delta, Rating.UnitPrice(catalogs.Current.Prices, Meter) is > 0 and var price ? price : null, level.AsOf, transaction, cancel);
         await transaction.ExecuteAsync($"update storage_levels set current_bytes = current_bytes + {delta}, included_bytes = {included}, as_of = {level.AsOf}, charged_microseconds = charged_microseconds + {stored.ChargedUntil(now)} where organization_id = {organization}", cancel);
     }
 

@@ -58,7 +58,7 @@ internal sealed partial class UsageSettler(Database database, Standings standing
         if (!await TakeAsync(standing, transaction, cancel)) return;
         var now = clock.GetUtcNow();
         await settlement.SettleAsync(standing, now, transaction, cancel);
-        await Live.ChangedAsync(transaction, organization, "usage", cancel);
+        await Live.ChangedAsync(transaction, organization, UsageNews.Topic, cancel);
         await transaction.CommitAsync(cancel);
     }
 
