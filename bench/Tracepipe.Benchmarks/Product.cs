@@ -18,12 +18,13 @@ internal sealed class Product : IAsyncDisposable
 
     public IServiceProvider Services => app.Services;
 
-    public static async Task<Product> StartAsync()
+    /// <param name="settings">What is configured otherwise.</param>
+    public static async Task<Product> StartAsync(params (string Name, string Value)[] settings)
     {
         var folder = Directory.CreateTempSubdirectory("tracepipe-bench-").FullName;
         // Neither Development, which checks more, nor Production, which wants a payment provider.
         var command = CommandLine.Parse(["--urls", "http://127.0.0.1:0", "--sandbox-urls", "http://127.0.0.1:0", "--data", folder, "--environment", "Benchmarks",
-            "--Keys:Limits:RequestsPerMinute=100000000", "--Keys:Limits:UploadsPerMinute=100000000", "--Keys:Limits:KeyChangesPerMinute=100000000"]);
+            "--Keys:Limits:RequestsPerMinute=100000000", "--Keys:Limits:UploadsPerMinute=100000000", "--Keys:Limits:KeyChangesPerMinute=100000000", .. settings.Select(s => $"--{s.Name}={s.Value}")]);
         return new Product(await StorefrontApp.StartAsync(command, Storefront.Product.Modules, builder => builder.Logging.SetMinimumLevel(LogLevel.Warning), listen: true, CancellationToken.None), folder);
     }
 

@@ -67,37 +67,30 @@ internal sealed class Books(SimulationApp app, Guid[] organizations)
     private readonly Dictionary<(Guid, DateOnly), long> charged = [];
     private FormattableString? foreign;
 
-    public async Task<string> DescribeAsync(int who)
+    /// <summary>Each organization in words, and what must never be, and is; null when all is well.</summary>
+    public async Task<(IReadOnlyList<string> Described, string? Broken)> ReadAsync()
     {
-        var text = new StringBuilder();
-        await using var connection = new NpgsqlConnection(app.ConnectionString);
-        await connection.OpenAsync();
-        await using var batch = new NpgsqlBatch(connection);
-        foreach (var line in Lines) batch.BatchCommands.Add(new NpgsqlBatchCommand(line) { Parameters = { new NpgsqlParameter { Value = organizations[who] } } });
-        await using var reader = await batch.ExecuteReaderAsync();
-        do
-        {
-            while (await reader.ReadAsync()) text.Append(reader.GetString(0)).Append('\n');
-        }
-        while (await reader.NextResultAsync());
-        return text.ToString();
-    }
-
-    /// <summary>What must never be, and is; null when all is well.</summary>
-    public async Task<string?> BrokenAsync()
-    {
-        var broken = new List<string>();
+        var (described, broken) = (new List<string>(), new List<string>());
         await using (var connection = new NpgsqlConnection(app.ConnectionString))
         {
             await connection.OpenAsync();
             await using var batch = new NpgsqlBatch(connection);
-            foreach (var never in Never) batch.BatchCommands.Add(new NpgsqlBatchCommand(never) { Parameters = { new NpgsqlParameter { Value = organizations } } });
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("""
-                select s.organization_id, s.bill_month, s.metered_minor + s.held_minor, b.spend_cap_cents from spending s join billing_accounts b on b.organization_id = s.organization_id where s.organization_id = any($1)
-                """)
-            { Parameters = { new NpgsqlParameter { Value = organizations } } });
+            foreach (var organization in organizations)
+                foreach (var line in Lines) Ask(line, organization);
+            foreach (var never in Never) Ask(never, organizations);
+            Ask("select s.organization_id, s.bill_month, s.metered_minor + s.held_minor, b.spend_cap_cents from spending s join billing_accounts b on b.organization_id = s.organization_id where s.organization_id = any($1)", organizations);
             await using var reader = await batch.ExecuteReaderAsync();
-            for (var i = 0; i < Never.Length; i++)
+            foreach (var _ in organizations)
+            {
+                var text = new StringBuilder();
+                foreach (var __ in Lines)
+                {
+                    while (await reader.ReadAsync()) text.Append(reader.GetString(0)).Append('\n');
+                    await reader.NextResultAsync();
+                }
+                described.Add(text.ToString());
+            }
+            foreach (var _ in Never)
             {
                 while (await reader.ReadAsync()) broken.Add(reader.GetString(0));
                 await reader.NextResultAsync();
@@ -109,6 +102,8 @@ internal sealed class Books(SimulationApp app, Guid[] organizations)
                 if (now > charged.GetValueOrDefault(key) && !reader.IsDBNull(3) && now > reader.GetInt64(3)) broken.Add($"{now} cents are charged under a cap of {reader.GetInt64(3)}");
                 charged[key] = now;
             }
+
+            void Ask(string sql, object about) => batch.BatchCommands.Add(new NpgsqlBatchCommand(sql) { Parameters = { new NpgsqlParameter { Value = about } } });
         }
         foreach (var organization in organizations)
         {
@@ -117,7 +112,7 @@ internal sealed class Books(SimulationApp app, Guid[] organizations)
             await app.Services.GetRequiredService<Database>().ReadAsync(organization, null, q => rows = q.List(foreign, r => r.GetString(0)), default);
             broken.AddRange(rows!.Value.Select(t => $"an organization sees rows of another in {t}"));
         }
-        return broken.Count == 0 ? null : string.Join('\n', broken);
+        return (described, broken.Count == 0 ? null : string.Join('\n', broken));
     }
 
     /// <summary>One question to every table that has an owner: is there a row of somebody else?</summary>

@@ -66,17 +66,16 @@ internal sealed class Drive
         }
         var rules = world.Take(step, at);
         if (product != rules) return $"The product answers “{product}”, the rules “{rules}”.";
+        var (described, broken) = await books.ReadAsync();
         for (var who = 0; who < organizations.Length; who++)
-        {
-            var (here, there) = (await books.DescribeAsync(who), world.Describe(who));
-            if (here != there) return $"Of organization {who}:\n{Difference(here, there)}";
-        }
-        return await books.BrokenAsync();
+            if (described[who] != world.Describe(who)) return $"Of organization {who}:\n{Difference(described[who], world.Describe(who))}";
+        return broken;
     }
 
     private static string Difference(string product, string rules)
     {
         var (here, there) = (product.Split('\n'), rules.Split('\n'));
+        if (here.Order(StringComparer.Ordinal).SequenceEqual(there.Order(StringComparer.Ordinal), StringComparer.Ordinal)) return $"  product: {product}\n  rules:   {rules}";
         return string.Join('\n', here.Except(there, StringComparer.Ordinal).Select(l => $"  product: {l}").Concat(there.Except(here, StringComparer.Ordinal).Select(l => $"  rules:   {l}")));
     }
 
