@@ -110,11 +110,13 @@ internal static class BillingModule
 
         services.AddSingleton<BillingReader>();
         services.AddSingleton<CreditsReader>();
+        services.AddSingleton<CostsReader>();
         services.AddSingleton(new NavItem(NavSection.Billing, "Overview", "/settings/billing", Lucide.Wallet, 0, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Plans", "/settings/billing/plans", Lucide.Package, 10, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Payment methods", "/settings/billing/payment-methods", Lucide.CreditCard, 20, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Credits", "/settings/billing/credits", Lucide.Coins, 30, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Invoices", "/settings/billing/invoices", Lucide.ReceiptText, 40, Permissions.BillingRead));
+        services.AddSingleton(new NavItem(NavSection.Billing, "Costs", "/settings/billing/costs", Lucide.ChartPie, 60, Permissions.UsageRead));
         services.AddSingleton(new NavItem(NavSection.Operator, "Stripe drift", "/admin/stripe", Lucide.Activity, 0, OfOrganization: false));
         services.AddSingleton<SandboxSign>();
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
@@ -130,6 +132,7 @@ internal static class BillingModule
         app.MapBillingApi();
         app.MapSubscriptionsApi();
         app.MapCreditsApi();
+        app.MapCostsApi();
         app.MapInvoicesApi();
         app.MapUsageRecordsApi();
         app.MapKeyInvoicesApi();

@@ -25,6 +25,9 @@ internal sealed record PriceList(
     /// <summary>The metered rate of a meter; null when its use costs nothing.</summary>
     public Rate? RateOf(string meter) => Rates.FirstOrDefault(r => string.Equals(r.Meter, meter, StringComparison.Ordinal));
 
+    /// <summary>What a model's tokens cost; null when it is not on the list.</summary>
+    public LlmPrice? PriceOf(string provider, string model) => LlmPrices.FirstOrDefault(p => string.Equals(p.Provider, provider, StringComparison.Ordinal) && string.Equals(p.Model, model, StringComparison.Ordinal));
+
     /// <summary>The tiers that pages show, in the order of the file.</summary>
     public IEnumerable<Tier> Listed => Tiers.Where(t => t.Sold is not Sold.Hidden);
 }
@@ -74,8 +77,11 @@ internal sealed record RequestLimits(int RequestsPerMinute, int UploadsPerMinute
 /// <summary>What a model's tokens cost its user, exact major units per million.</summary>
 internal sealed record LlmPrice(string Provider, string Model, decimal InputPerMillion, decimal OutputPerMillion)
 {
-    /// <summary>Exact cost of one call.</summary>
-    public decimal Cost(long promptTokens, long completionTokens) => ((promptTokens * InputPerMillion) + (completionTokens * OutputPerMillion)) / 1_000_000m;
+    /// <summary>Exact cost of what was asked, to 12 places.</summary>
+    public decimal PromptCost(long tokens) => decimal.Round(tokens * InputPerMillion / 1_000_000m, 12);
+
+    /// <summary>Exact cost of what was answered, to 12 places.</summary>
+    public decimal CompletionCost(long tokens) => decimal.Round(tokens * OutputPerMillion / 1_000_000m, 12);
 }
 
 /// <summary>What traces are recorded for: the actions that the sold API knows in them.</summary>

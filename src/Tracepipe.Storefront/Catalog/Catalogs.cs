@@ -73,6 +73,18 @@ internal sealed class Catalogs(Database database, IConfiguration configuration, 
         return (number, true);
     }
 
+    /// <summary>The version that was in force at a moment; before the first publication, the first.</summary>
+    public CatalogVersion At(DateTimeOffset moment)
+    {
+        CatalogVersion? found = null, first = null;
+        foreach (var version in versions.Values)
+        {
+            if (first is null || version.Number < first.Number) first = version;
+            if (version.PublishedAt <= moment && (found is null || version.Number > found.Number)) found = version;
+        }
+        return found ?? first ?? Current;
+    }
+
     private const long PublicationLock = 7236277113;
 
     /// <summary>Whether the file says something else than the version in force.</summary>

@@ -3,7 +3,7 @@ using Tracepipe.Storefront.Platform;
 namespace Tracepipe.Storefront.Metering;
 
 /// <summary>
-/// What is used. Owns: holds, usage records, events and their sums. Does not own: which pocket has room (Ledger), what it costs (Catalog), how it is collected (Billing).
+/// What is used. Owns: holds, usage records, events and their sums, what calls of models have cost. Does not own: which pocket has room (Ledger), what it costs (Catalog), how it is collected (Billing).
 /// </summary>
 internal static class MeteringModule
 {
@@ -18,6 +18,7 @@ internal static class MeteringModule
         builder.Services.AddSingleton<EventWriter>().AddHostedService(s => s.GetRequiredService<EventWriter>());
         builder.Services.AddSingleton<EventRules>();
         builder.Services.AddSingleton<Affordability>();
+        builder.Services.AddSingleton<CostRecorder>();
         builder.Services.AddSingleton<StorageUse>();
         builder.Services.AddSingleton<StorageSettler>().AddHostedService(s => s.GetRequiredService<StorageSettler>());
         builder.Services.AddSingleton<UsageSettler>().AddHostedService(s => s.GetRequiredService<UsageSettler>());
@@ -32,6 +33,7 @@ internal static class MeteringModule
         app.MapEvents();
         app.MapVerify();
         app.MapUsageApi();
+        app.MapCostsIntake();
         return app;
     }
 }

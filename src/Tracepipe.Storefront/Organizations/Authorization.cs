@@ -23,6 +23,9 @@ internal static class Policies
     /// <summary>The sold API's backend, by a service key (<c>tp_svc_…</c>). It acts for every organization.</summary>
     public const string Service = "service";
 
+    /// <summary>What use has cost: for those who look after use and those who look after money.</summary>
+    public const string ReadCosts = $"{Permissions.UsageRead} or {Permissions.BillingRead}";
+
     /// <summary>Anybody, said explicitly.</summary>
     public const string Anyone = "anyone";
 }
@@ -49,7 +52,8 @@ internal static class BearerClaims
     public const string Organization = "organization";
 }
 
-internal sealed record PermissionRequirement(string Permission) : IAuthorizationRequirement;
+/// <param name="Or">Does as well.</param>
+internal sealed record PermissionRequirement(string Permission, string? Or = null) : IAuthorizationRequirement;
 
 /// <summary>Metadata of a route that names a thing and not its organization: says whose it is, null when nobody's.</summary>
 internal sealed record FindsOrganization(Func<HttpContext, Task<Guid?>> Find);
@@ -70,7 +74,7 @@ internal sealed class PermissionHandler(Memberships memberships, MembershipsAtHa
             ? await KeyAsync(http, identity, caller)
             : await PersonAsync(http, context.User, caller);
         if (reason is not null) { context.Fail(reason); return; }
-        if (caller.May(requirement.Permission)) context.Succeed(requirement);
+        if (caller.May(requirement.Permission) || (requirement.Or is { } other && caller.May(other))) context.Succeed(requirement);
         else context.Fail(new AuthorizationFailureReason(this, requirement.Permission));
     }
 

@@ -24,6 +24,7 @@ internal static class OrganizationsModule
             options.AddPolicy(Policies.SignedIn, policy => policy.RequireAuthenticatedUser());
             options.AddPolicy(Policies.Operator, policy => policy.RequireAuthenticatedUser().AddRequirements(new OperatorRequirement()));
             options.AddPolicy(Policies.Service, policy => policy.RequireAuthenticatedUser().RequireClaim(KeyClaims.Service));
+            options.AddPolicy(Policies.ReadCosts, policy => policy.RequireAuthenticatedUser().AddRequirements(new PermissionRequirement(Permissions.UsageRead, Permissions.BillingRead)));
             foreach (var permission in Permissions.All)
                 options.AddPolicy(permission, policy => policy.RequireAuthenticatedUser().AddRequirements(new PermissionRequirement(permission)));
         });

@@ -27,6 +27,14 @@ internal sealed class Csv
         return TypedResults.File(Encoding.UTF8.GetBytes(text.ToString()), "text/csv; charset=utf-8", name);
     }
 
+    /// <summary>What has been added since the last time: for a table that is too long to be kept as a whole.</summary>
+    public string Take()
+    {
+        var taken = text.ToString();
+        text.Clear();
+        return taken;
+    }
+
     public override string ToString() => text.ToString();
 
     private static string Cell(object? value) => value switch

@@ -30,7 +30,7 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
         await IsFlawlessAsync(page, $"credits/buy-{width}");
         await dialog.GetByRole(AriaRole.Radio, new() { Name = "$100", Exact = true }).CheckAsync();
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Go to payment" }).ClickAsync();
-        await new PlanWalk(page, p => Url(person, p)).PayAsync(PlanWalk.Visa, "Pay");
+        await new PlanWalk(page, p => Url(person, p)).PayAsync(PlanWalk.Visa, "Pay $100.00");
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "You bought $100.00 of credits" })).ToBeVisibleAsync();
 
         var now = app.Clock.GetUtcNow();

@@ -69,7 +69,7 @@ internal sealed partial class SpendAlerts(Database database, Standings standings
             """, r => r.GetInt32(0), cancel);
         if (told.Count == 0) return false;
         var (subject, text) = Words(told.Max(), spend, cap, now.UtcDateTime.ToString("MMMM yyyy", CultureInfo.InvariantCulture));
-        await BillingMail.QueueAsync(outbox, address, organization, subject, text, "The spend cap:", "/settings/billing#spend-cap", transaction, cancel);
+        await BillingMail.QueueAsync(outbox, address, organization, subject, text, "The spend cap:", "/settings/billing", transaction, cancel);
         await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
         await transaction.CommitAsync(cancel);
         return true;

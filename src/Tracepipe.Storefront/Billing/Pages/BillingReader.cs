@@ -1,6 +1,7 @@
 using Npgsql;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Ui;
 
@@ -19,6 +20,11 @@ public sealed record BillingView
 
     /// <summary>From the book: what may be spent, and what is set aside.</summary>
     internal CreditBalance Credits { get; init; } = default!;
+
+    /// <summary>What calls of models have cost in <see cref="CostSpan"/>.</summary>
+    internal IReadOnlyList<DayCost> Costs { get; init; } = [];
+
+    internal CostSpan CostSpan { get; init; } = default!;
 
     /// <summary>Where the calendar month stands against the cap.</summary>
     internal Spend Spend { get; init; } = default!;
@@ -83,6 +89,8 @@ internal sealed class BillingReader(Database database, Subscriptions subscriptio
         Answer<long>? bytes = null;
         Answer<CreditBalance?>? credits = null;
         Answer<Spend?>? spend = null;
+        Answer<IReadOnlyList<DayCost>>? costs = null;
+        var recent = CostSpan.LastDays(30, now);
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
         await database.ReadAsync(organization, person, q =>
         {
@@ -94,6 +102,7 @@ internal sealed class BillingReader(Database database, Subscriptions subscriptio
                 """, InvoiceRow.Read);
             credits = Book.AskBalance(q, organization, now);
             spend = Spending.Ask(q, organization, now);
+            costs = Costs.AskDays(q, organization, new CostFilter(recent.Period.Start, recent.Period.End));
             bytes = StorageLevels.AskBytes(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
         }, cancel);
@@ -106,6 +115,8 @@ internal sealed class BillingReader(Database database, Subscriptions subscriptio
             Invoices = invoices!.Value,
             Credits = credits!.Value!,
             Spend = spend!.Value!,
+            Costs = costs!.Value,
+            CostSpan = recent,
             StorageBytes = bytes!.Value,
             TokensUsed = tokens?.Used ?? 0,
             Prices = catalogs.Current.Prices,
