@@ -52,7 +52,7 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
             [{Record(organization, "a", at: Day(10))}, {Record(organization, "b", "anthropic/claude-sonnet-4", 5000, 3000, Day(10, 13))},
              {Record(organization, "before", at: Day(9, 23, 59, 59))}, {Record(organization, "after", at: Day(11, 0))}]
             """)));
-        var summary = await GetAsync(key, owner, "/summary?from=2026-03-10&to=2026-03-11");
+        var summary = await GetAsync(key, owner, "/summary?from=2026-03-10&to=2026-03-10");
         Assert.Equal("scope_type scope_id total_cost total_tokens record_count breakdown", string.Join(' ', summary.EnumerateObject().Select(p => p.Name)));
         Assert.Equal(("organization", organization.ToString(), "0.13", 11_000, 2), (summary.Text("scope_type"), summary.Text("scope_id"), summary.GetProperty("total_cost").GetRawText(), summary.Number("total_tokens"), summary.Number("record_count")));
         Assert.Equal(["openai gpt-4-turbo 0.07 3000 1", "anthropic claude-sonnet-4 0.06 8000 1"], summary.GetProperty("breakdown").EnumerateArray()
@@ -63,9 +63,9 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
         Assert.Equal("id task_id agent_id sandbox_id billing_account_id provider model prompt_tokens completion_tokens total_tokens prompt_cost completion_cost total_cost recorded_at", string.Join(' ', first[1].EnumerateObject().Select(p => p.Name)));
         Assert.Equal(("0.01", "0.06", "0.07", 3000, "2026-03-10T12:00:00Z"), (first[1].GetProperty("prompt_cost").GetRawText(), first[1].GetProperty("completion_cost").GetRawText(), first[1].GetProperty("total_cost").GetRawText(), first[1].Number("total_tokens"), first[1].Text("recorded_at")));
         Assert.Equal(await app.ScalarAsync<Guid>($"select id from billing_accounts where organization_id = '{organization}'"), Guid.Parse(first[1].Text("billing_account_id")));
-        Assert.Single((await GetAsync(key, owner, "?from=2026-03-10&to=2026-03-11&provider=anthropic&model=claude-sonnet-4")).EnumerateArray());
+        Assert.Single((await GetAsync(key, owner, "?from=2026-03-10&to=2026-03-10&provider=anthropic&model=claude-sonnet-4")).EnumerateArray());
 
-        var timeline = await GetAsync(key, owner, "/timeline?from=2026-03-08&to=2026-03-12");
+        var timeline = await GetAsync(key, owner, "/timeline?from=2026-03-08&to=2026-03-11");
         Assert.Equal(["2026-03-08 0 0", "2026-03-09 0.07 1", "2026-03-10 0.13 2", "2026-03-11 0.07 1"], timeline.GetProperty("points").EnumerateArray().Select(p => $"{p.Text("date")} {p.GetProperty("total_cost").GetRawText()} {p.Number("record_count")}"));
         Assert.Equal(30, (await GetAsync(key, owner, "/timeline")).GetProperty("points").GetArrayLength());
         Assert.Equal(7, (await GetAsync(key, owner, "/timeline?days=7")).GetProperty("points").GetArrayLength());
@@ -178,7 +178,6 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
 
     [Theory]
     [InlineData("?from=yesterday")]
-    [InlineData("?from=2026-03-10T00:00:00")]
     [InlineData("?from=2026-03-11&to=2026-03-10")]
     [InlineData("?to=2026-13-01")]
     [InlineData("?limit=0")]

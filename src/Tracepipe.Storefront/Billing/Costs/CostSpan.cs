@@ -10,8 +10,6 @@ internal sealed record CostSpan(Period Period, int Recent)
 {
     public const int MostDays = 366;
 
-    private static readonly string[] Instants = ["yyyy-MM-dd'T'HH:mm'Z'", "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mmzzz", "yyyy-MM-dd'T'HH:mm:sszzz", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
-
     public DateOnly First => DateOnly.FromDateTime(Period.Start.UtcDateTime);
 
     public DateOnly Last => DateOnly.FromDateTime(Period.End.AddTicks(-1).UtcDateTime);
@@ -34,13 +32,6 @@ internal sealed record CostSpan(Period Period, int Recent)
     {
         var (first, last) = (DateOnly.FromDateTime(period.Start.UtcDateTime), DateOnly.FromDateTime(period.End.AddTicks(-1).UtcDateTime));
         return [.. Enumerable.Range(0, last.DayNumber - first.DayNumber + 1).Select(first.AddDays)];
-    }
-
-    /// <summary>A day (its midnight, UTC) or an instant with its offset; null when it is neither.</summary>
-    public static DateTimeOffset? ReadInstant(string text)
-    {
-        if (Day(text) is { } day) return Midnight(day);
-        return DateTimeOffset.TryParseExact(text, Instants, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var instant) && instant.Year is >= 2000 and < 9000 ? instant : null;
     }
 
     private static DateOnly? Day(string? text) => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) && day.Year is >= 2000 and < 9000 ? day : null;

@@ -13,8 +13,8 @@ namespace Tracepipe.Storefront.Billing;
 internal static class CostsApi
 {
     private const int PageOfExport = 2000;
-    private const string About = "From this moment on: 2026-11-01 (00:00 UTC) or 2026-11-01T00:00:00Z.";
-    private const string Before = "Before this moment: it is not part of it.";
+    private const string About = "From this moment on: an instant (2026-11-01T00:00:00Z), or a day (2026-11-01, UTC).";
+    private const string Before = "Until this moment, which is not part of it any more; a day counts whole.";
 
     private const string Record = """
         {"id":"call-1","task_id":"run-7","agent_id":"labeler","sandbox_id":null,"billing_account_id":"019aa5f4-1b7e-7d03-b1c4-52a8f0e6d918","provider":"openai","model":"gpt-4-turbo","prompt_tokens":1000,
@@ -80,7 +80,7 @@ internal static class CostsApi
         if (days is not null && (from ?? to) is not null) return Problem.Invalid("days", "Send either days, or from and to.").ToResult();
         var recent = CostSpan.LastDays(days ?? 30, clock.GetUtcNow());
         var period = new Period(filter.From ?? (filter.To is { } end ? end.AddDays(-30) : recent.Period.Start), filter.To ?? recent.Period.End);
-        if (period.Start >= period.End) return Problem.Invalid("to", "It comes after from.").ToResult();
+        if (period.Start >= period.End) return Problem.Invalid("to", "It ends before it begins.").ToResult();
         if (period.End - period.Start > TimeSpan.FromDays(CostSpan.MostDays)) return Problem.Invalid("from", $"Ask for at most {CostSpan.MostDays} days.").ToResult();
         Answer<IReadOnlyList<DayCost>>? found = null;
         await database.ReadAsync(caller.OrganizationId, caller.PersonId, q => found = Costs.AskDays(q, caller.OrganizationId, filter with { From = period.Start, To = period.End }), cancel);
@@ -111,20 +111,11 @@ internal static class CostsApi
 
     private static Problem? Read(string? from, string? to, string? provider, string? model, out CostFilter filter)
     {
-        var wrong = new Dictionary<string, object?>(StringComparer.Ordinal);
-        var (start, end) = (Instant("from", from), Instant("to", to));
-        if (start is { } first && end is { } last && first >= last) wrong["to"] = "to: it comes after from.";
-        if (provider is { Length: 0 or > 100 } || provider?.Any(char.IsControl) is true) wrong["provider"] = "provider: write a name of at most 100 characters.";
-        if (model is { Length: 0 or > 100 } || model?.Any(char.IsControl) is true) wrong["model"] = "model: write a name of at most 100 characters.";
-        filter = new CostFilter(start, end, provider, model);
+        var (range, problems) = DateRange.Read(from, to);
+        var wrong = new Dictionary<string, object?>(problems, StringComparer.Ordinal);
+        if (provider is { Length: 0 or > 100 } || provider?.Any(char.IsControl) is true) wrong["provider"] = "Write a name of at most 100 characters.";
+        if (model is { Length: 0 or > 100 } || model?.Any(char.IsControl) is true) wrong["model"] = "Write a name of at most 100 characters.";
+        filter = new CostFilter(range.From, range.Before, provider, model);
         return wrong.Count > 0 ? Problem.Invalid(wrong) : null;
-
-        DateTimeOffset? Instant(string name, string? text)
-        {
-            if (text is null) return null;
-            if (CostSpan.ReadInstant(text) is { } instant) return instant;
-            wrong[name] = $"{name}: write a day (2026-11-01) or an instant with its offset (2026-11-01T00:00:00Z).";
-            return null;
-        }
     }
 }
