@@ -43,6 +43,7 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
 
     private static DateTimeOffset Day(int day, int hour = 12, int minute = 0, int second = 0) => new(2026, 3, day, hour, minute, second, TimeSpan.Zero);
 
+    // Seen to fail when the end of the range belonged to it.
     [Fact]
     public async Task Scenario_25_costs_are_exact_and_those_outside_the_range_are_left_out()
     {
@@ -71,14 +72,15 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
         Assert.Equal(7, (await GetAsync(key, owner, "/timeline?days=7")).GetProperty("points").GetArrayLength());
     }
 
+    // Seen to fail when the screen added up rounded costs.
     [Fact]
     public async Task Fractions_of_a_cent_are_kept_everywhere_and_the_screen_rounds_their_total_once()
     {
         var person = await app.NewPersonAsync();
         var owner = new Owner(person.Id, person.Name, person.OrganizationId, person.Slug);
         var key = (await app.NewKeyAsync(owner, "usage:read")).Secret;
-        // Three calls of 0.0033 and one of 0.000000000001: rounded one by one they would be nothing.
-        await SendAsync($"[{Record(person.OrganizationId, "a", prompt: 330, completion: 0)},{Record(person.OrganizationId, "b", prompt: 330, completion: 0)},{Record(person.OrganizationId, "c", "openai/gpt-4o-mini", 22_000, 0)},{Record(person.OrganizationId, "d", "self/own", 1, 0, more: ",\"prompt_cost\":0.000000000001,\"completion_cost\":0")}]");
+        // 0.0033 for each of three models, and 0.000000000001: rounded one by one they would be nothing.
+        await SendAsync($"[{Record(person.OrganizationId, "a", prompt: 330, completion: 0)},{Record(person.OrganizationId, "b", "openai/gpt-4o", 1320, 0)},{Record(person.OrganizationId, "c", "openai/gpt-4o-mini", 22_000, 0)},{Record(person.OrganizationId, "d", "self/own", 1, 0, more: ",\"prompt_cost\":0.000000000001,\"completion_cost\":0")}]");
         Assert.Equal("0.009900000001", (await GetAsync(key, owner, "/summary")).GetProperty("total_cost").GetRawText());
         using var export = await app.CallAsync(key, $"/api/billing/account/{person.OrganizationId}/costs/export");
         Assert.Equal(("text/csv", "attachment; filename=costs.csv; filename*=UTF-8''costs.csv"), (export.Content.Headers.ContentType!.MediaType, export.Content.Headers.ContentDisposition!.ToString()));
@@ -90,6 +92,7 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
         Assert.Equal("$0.01", page.QuerySelector("#costs-total")!.TextContent.Trim());
     }
 
+    // Seen to fail when another body under an id was a duplicate.
     [Fact]
     public async Task A_record_is_counted_once_by_its_id_and_a_wrong_one_does_not_harm_the_rest()
     {
@@ -150,6 +153,7 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
         foreach (var cell in new[] { ",'=HYPERLINK(1),", ",'+1,", ",'-1,", ",'@x,", ",\"a\"\"b,c\"," }) Assert.Contains(cell, csv, StringComparison.Ordinal);
     }
 
+    // Seen to fail when the list of today priced everything.
     [Fact]
     public async Task A_call_is_priced_by_the_list_that_was_in_force_at_its_time()
     {

@@ -34,6 +34,7 @@ public sealed class CreditGrantTests(LedgerApp app) : IClassFixture<LedgerApp>
         }
     }
 
+    // Seen to fail when credits were drawn in the order of their lots, and while gifts without an end came after what was bought.
     [Fact]
     public async Task Gifts_pay_before_what_was_bought_the_first_to_expire_first()
     {
@@ -53,6 +54,7 @@ public sealed class CreditGrantTests(LedgerApp app) : IClassFixture<LedgerApp>
         Assert.Null(await app.BrokenAsync(organization));
     }
 
+    // Seen to fail when the rest was written back at once.
     [Fact]
     public async Task A_gift_that_has_expired_pays_only_for_use_of_its_time_and_a_job_writes_the_rest_back_once()
     {
@@ -98,6 +100,7 @@ public sealed class CreditGrantTests(LedgerApp app) : IClassFixture<LedgerApp>
         Assert.Null(await app.BrokenAsync(organization));
     }
 
+    // Seen to fail when a gift did not look at what was held back.
     [Fact]
     public async Task A_gift_pays_for_what_was_held_back_first()
     {

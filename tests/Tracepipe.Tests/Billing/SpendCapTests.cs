@@ -28,6 +28,7 @@ public sealed class SpendCapTests(UsageInvoiceApp app) : IClassFixture<UsageInvo
     private static Task<HttpResponseMessage> SetCapAsync(Buyer buyer, string amount, bool noCap = false) =>
         buyer.Person.Browser.SubmitAsync($"{Billing(buyer)}/spend-cap", new() { ["Cap in dollars a month"] = amount, ["No cap"] = noCap ? "on" : "" }, "Save cap");
 
+    // Seen to fail when a changed cap forgot all levels, and when a level that stood was told again.
     [Fact]
     public async Task Each_level_of_the_cap_is_mailed_once_and_again_only_after_a_changed_cap_put_it_out_of_reach()
     {
@@ -146,6 +147,7 @@ public sealed class SpendCapTests(UsageInvoiceApp app) : IClassFixture<UsageInvo
         if (mayRead) Assert.Equal(role is not "viewer", (await buyer.Person.Browser.PageAsync(Billing(buyer))).QuerySelector("#spend-cap") is not null);
     }
 
+    // Seen to fail when the row was not asked whether it had been told.
     [Fact]
     public async Task Low_credits_are_mailed_once_until_they_are_refilled()
     {
