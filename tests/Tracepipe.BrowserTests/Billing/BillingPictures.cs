@@ -73,7 +73,8 @@ public sealed class BillingPictures(BrowserFixture browser, PlanShop app) : Prod
         await LookAsync("plans-lifetime", "for good", "/settings/billing/plans");
         await app.ExecuteAsync($"update subscriptions set source = 'contract', tier = 'enterprise', purchase_cents = null where organization_id = '{person.OrganizationId}' and is_live; update standings set plan = 'enterprise', plan_source = 'contract' where organization_id = '{person.OrganizationId}'");
         await LookAsync("enterprise", "By contract");
-        await Expect(page.GetByRole(AriaRole.Meter)).ToHaveCountAsync(0);
+        await Expect(page.GetByRole(AriaRole.Meter)).ToHaveCountAsync(1); // that of the cap: what is unlimited has none
+        await Expect(page.GetByRole(AriaRole.Meter, new() { Name = "Charged to the card" })).ToHaveCountAsync(1);
         await Expect(page.GetByText("Unlimited").First).ToBeVisibleAsync();
         None(flaws);
     }

@@ -68,6 +68,9 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
 
         var timeline = await GetAsync(key, owner, "/timeline?from=2026-03-08&to=2026-03-11");
         Assert.Equal(["2026-03-08 0 0", "2026-03-09 0.07 1", "2026-03-10 0.13 2", "2026-03-11 0.07 1"], timeline.GetProperty("points").EnumerateArray().Select(p => $"{p.Text("date")} {p.GetProperty("total_cost").GetRawText()} {p.Number("record_count")}"));
+        // Cut within a day the rows are added up, of whole days the sums that are kept: both say the same.
+        Assert.Equal("0.13", (await GetAsync(key, owner, "/summary?from=2026-03-10T00:00:01Z&to=2026-03-10T23:59:59Z")).GetProperty("total_cost").GetRawText());
+        Assert.Equal("0.06", (await GetAsync(key, owner, "/summary?from=2026-03-10T12:00:01Z&to=2026-03-11")).GetProperty("breakdown").EnumerateArray().Single(b => b.Text("provider") == "anthropic").GetProperty("cost").GetRawText());
         Assert.Equal(30, (await GetAsync(key, owner, "/timeline")).GetProperty("points").GetArrayLength());
         Assert.Equal(7, (await GetAsync(key, owner, "/timeline?days=7")).GetProperty("points").GetArrayLength());
     }
@@ -113,6 +116,7 @@ public sealed class CostsTests(MeteringApp app) : IClassFixture<MeteringApp>
         Assert.Equal((2, 1, 1, 11), Counts(batch));
         Assert.Equal("2:conflict 3:unknown_model 4:unknown_organization 5:malformed 6:malformed 7:malformed 8:malformed 9:in_future 10:malformed 11:malformed 12:malformed 13:malformed", Reasons(batch));
         Assert.Equal(0.07m * 4 + 0.35m, (await GetAsync(key, owner, "/summary")).Amount("total_cost"));
+        Assert.Equal(0.07m * 4 + 0.35m, (await GetAsync(key, owner, "/summary?from=2026-01-01T00:00:01Z")).Amount("total_cost"));
     }
 
     [Fact]

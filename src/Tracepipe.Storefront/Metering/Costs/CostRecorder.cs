@@ -80,10 +80,16 @@ internal sealed class CostRecorder(Database database, Catalogs catalogs, TimePro
         var (organizations, ids) = (Column(g => g.Organization), Column(g => g.Record.Id));
         await using var transaction = await database.BeginWorkAsync(cancel);
         var fresh = await transaction.ListAsync($"""
-            insert into cost_records (organization_id, id, body_digest, task_id, agent_id, sandbox_id, provider, model, prompt_tokens, completion_tokens, prompt_cost, completion_cost, catalog_version, recorded_at, received_at)
-            select s.*, {now} from unnest({organizations}, {ids}, {Column(g => g.Digest)}, {Column(g => g.Record.TaskId)}, {Column(g => g.Record.AgentId)}::text[], {Column(g => g.Record.SandboxId)}::text[], {Column(g => g.Record.Provider)},
-              {Column(g => g.Record.Model)}, {Column(g => g.Record.PromptTokens)}, {Column(g => g.Record.CompletionTokens)}, {Column(g => g.Record.PromptCost)}, {Column(g => g.Record.CompletionCost)}, {Column(g => g.Version)}::int[], {Column(g => g.Record.RecordedAt)}) s
-            on conflict (organization_id, id) do nothing returning organization_id, id
+            with fresh as (
+              insert into cost_records (organization_id, id, body_digest, task_id, agent_id, sandbox_id, provider, model, prompt_tokens, completion_tokens, prompt_cost, completion_cost, catalog_version, recorded_at, received_at)
+              select s.*, {now} from unnest({organizations}, {ids}, {Column(g => g.Digest)}, {Column(g => g.Record.TaskId)}, {Column(g => g.Record.AgentId)}::text[], {Column(g => g.Record.SandboxId)}::text[], {Column(g => g.Record.Provider)},
+                {Column(g => g.Record.Model)}, {Column(g => g.Record.PromptTokens)}, {Column(g => g.Record.CompletionTokens)}, {Column(g => g.Record.PromptCost)}, {Column(g => g.Record.CompletionCost)}, {Column(g => g.Version)}::int[], {Column(g => g.Record.RecordedAt)}) s
+              on conflict (organization_id, id) do nothing returning *),
+            summed as (
+              insert into cost_days as d (organization_id, day, provider, model, cost, tokens, records)
+              select organization_id, (recorded_at at time zone 'UTC')::date, provider, model, sum(prompt_cost + completion_cost), sum(prompt_tokens + completion_tokens), count(*) from fresh group by 1, 2, 3, 4 order by 1, 2, 3, 4
+              on conflict (organization_id, day, provider, model) do update set cost = d.cost + excluded.cost, tokens = d.tokens + excluded.tokens, records = d.records + excluded.records)
+            select organization_id, id from fresh
             """, r => (r.GetGuid(0), r.GetString(1)), cancel);
         var digests = fresh.Count == rows.Count ? [] : await transaction.ListAsync($"""
             select c.organization_id, c.id, c.body_digest from cost_records c join (select distinct * from unnest({organizations}, {ids}) k (organization_id, id)) k on k.organization_id = c.organization_id and k.id = c.id
