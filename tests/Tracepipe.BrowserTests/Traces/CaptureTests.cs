@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -22,7 +23,7 @@ public sealed class CaptureTests(BrowserFixture browser, TracesApp app) : Produc
         Assert.True(printed.Count >= 7);
 
         var chromium = await page.Context.Browser!.NewBrowserCDPSessionAsync();
-        var known = (await chromium.SendAsync("Tracing.getCategories"))!.Value.GetProperty("categories").EnumerateArray().Select(c => c.GetString()!).SelectMany(c => c.Split(',')).ToHashSet(StringComparer.Ordinal);
+        var known = await CategoriesAsync(chromium);
         Assert.All(printed, p => Assert.Contains(p.Name, known));
 
         // The steps, by script: choose the categories, start, do the task, stop, save.
@@ -53,5 +54,17 @@ public sealed class CaptureTests(BrowserFixture browser, TracesApp app) : Produc
         using var summary = await app.CallAsync(key, $"/v1/sessions/{JsonElement.Parse(body).GetProperty("id").GetString()}/summary");
         var inputs = JsonElement.Parse(await summary.Content.ReadAsStringAsync()).GetProperty("input_events").EnumerateArray().ToDictionary(i => i.GetProperty("name").GetString()!, i => i.GetProperty("count").GetInt32());
         Assert.True(inputs["keydown"] >= 4 && inputs["click"] >= 1, body);
+    }
+
+    /// <summary>The categories that the browser knows. A browser that has just started answers none until its tracing service has heard of its processes.</summary>
+    private static async Task<HashSet<string>> CategoriesAsync(ICDPSession chromium)
+    {
+        for (var patience = Stopwatch.StartNew(); ;)
+        {
+            var told = (await chromium.SendAsync("Tracing.getCategories"))!.Value.GetProperty("categories").EnumerateArray();
+            var known = told.SelectMany(c => c.GetString()!.Split(',', StringSplitOptions.RemoveEmptyEntries)).ToHashSet(StringComparer.Ordinal);
+            if (known.Count > 0) return known;
+            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(30), "The browser told of no category for 30 s.");
+        }
     }
 }
