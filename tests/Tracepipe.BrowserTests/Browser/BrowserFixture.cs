@@ -30,13 +30,13 @@ public sealed class BrowserFixture : IAsyncLifetime
         _playwright?.Dispose();
     }
 
-    /// <summary>The installed browser: <c>CHROMIUM_PATH</c>, or the first of the usual names on the PATH.</summary>
+    /// <summary>The installed browser: <c>CHROMIUM_PATH</c>, or the first of the usual names on the PATH. The shell without windows comes first: it opens a page in a quarter of the time.</summary>
     private static string Chromium()
     {
         if (Environment.GetEnvironmentVariable("CHROMIUM_PATH") is { Length: > 0 } configured) return configured;
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Prepend("/usr/bin");
-        string[] names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome.exe"];
-        return folders.SelectMany(folder => names.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists)
+        string[] names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome.exe"];
+        return names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("No Chromium found: install the package chromium, or set CHROMIUM_PATH.");
     }
 
