@@ -7,6 +7,9 @@ namespace Tracepipe.Storefront.Billing;
 /// <summary>The one customer at Stripe that an organization has: asked for when the organization is made, and again until it exists.</summary>
 internal sealed class StripeCustomers(Database database, StripeOperations operations, CustomerCreation creation)
 {
+    /// <summary>How often somebody who waits asks while the same request of another (a second tab, the worker) is under way; the client pauses in between.</summary>
+    private const int MostTries = 6;
+
     /// <summary>Writes down that the organization needs a customer, in the transaction that makes it.</summary>
     public Task<StripeOperation> PlanAsync(Transaction transaction, Guid organization, string name, string? email, CancellationToken cancel) =>
         operations.PlanAsync(transaction, organization, creation, organization.ToString(), $"customer:{organization}", new CustomerRequest(name, email), Actor.System, atOnce: true, cancel);
@@ -14,10 +17,14 @@ internal sealed class StripeCustomers(Database database, StripeOperations operat
     /// <summary>The customer's id; when Stripe has not made it yet, asks for it now, because somebody waits.</summary>
     public async Task<(string? Id, Outcome Outcome)> EnsureAsync(Guid organization, CancellationToken cancel)
     {
-        var (id, operation) = await ReadAsync(organization, cancel);
-        if (id is not null) return (id, new Outcome(Ending.Done));
-        var outcome = await operations.PerformAsync(operation, Patience.OfPerson);
-        return (outcome.Answer?.Id, outcome);
+        for (var tries = 1; ; tries++)
+        {
+            var (id, operation) = await ReadAsync(organization, cancel);
+            if (id is not null) return (id, new Outcome(Ending.Done));
+            var outcome = await operations.PerformAsync(operation, Patience.OfPerson);
+            var isAskedByAnother = string.Equals(outcome.Failure?.Code, StripeErrorCodes.IdempotencyKeyInUse, StringComparison.Ordinal);
+            if (!isAskedByAnother || tries == MostTries) return (outcome.Answer?.Id, outcome);
+        }
     }
 
     /// <summary>The customer was deleted at Stripe behind our back: forgets it and asks for another.</summary>
