@@ -24,6 +24,9 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
         /// <summary>The next piece of an upload is cut after so many bytes; 0: none is.</summary>
         public int CutAfter { get; set; }
 
+        /// <summary>A blank of the next piece arrives as a tab: still a trace, but not the one that was sent.</summary>
+        public bool Spoils { get; set; }
+
         protected override void Configure(WebApplicationBuilder builder)
         {
             base.Configure(builder);
@@ -36,16 +39,19 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
             {
                 app.Use((context, rest) =>
                 {
-                    if (line.CutAfter == 0 || !HttpMethods.IsPatch(context.Request.Method)) return rest(context);
-                    context.Request.Body = new Cut(context.Request.Body, line.CutAfter, context.Abort);
-                    line.CutAfter = 0;
+                    if (!HttpMethods.IsPatch(context.Request.Method)) return rest(context);
+                    if (line.CutAfter > 0) context.Request.Body = new Bent(context.Request.Body, (passed, _) => { if (passed >= line.CutAfter) { line.CutAfter = 0; context.Abort(); } });
+                    if (line.Spoils) context.Request.Body = new Bent(context.Request.Body, (_, bytes) => { if (line.Spoils && bytes.LastIndexOf((byte)' ') is >= 0 and var at) { bytes[at] = (byte)'\t'; line.Spoils = false; } });
                     return rest(context);
                 });
                 next(app);
             };
         }
 
-        private sealed class Cut(Stream inner, int bytes, Action abort) : Stream
+        private delegate void Bend(long passed, Span<byte> bytes);
+
+        /// <summary>A body to which something happens on its way.</summary>
+        private sealed class Bent(Stream inner, Bend bend) : Stream
         {
             private long passed;
 
@@ -61,8 +67,8 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
 
             public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
             {
-                if (passed >= bytes) abort();
                 var got = await inner.ReadAsync(buffer, cancellationToken);
+                bend(passed, buffer.Span[..got]);
                 passed += got;
                 return got;
             }
@@ -180,6 +186,22 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
         await page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("ts");
         await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task What_arrives_otherwise_than_it_was_sent_is_refused_and_goes_through_when_it_is_sent_again()
+    {
+        ExpectedComplaints.Add("422");
+        ExpectedComplaints.Add("404 (Not Found)"); // the second try asks for the first, which is forgotten
+        var (page, person) = await SignedInAsync();
+        await page.GotoAsync(Url(person, "/sessions/upload"));
+        await page.GetByLabel("Trace file").SetInputFilesAsync(File(Recording(9_000_000), "spoiled.json"));
+        app.Spoils = true;
+        await page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("the SHA-256 differs");
+        Assert.Equal(0, await App.ScalarAsync<long>($"select count(*) from trace_sessions where organization_id = '{person.OrganizationId}'"));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Uploaded" })).ToBeVisibleAsync();
     }
 
     [Fact]

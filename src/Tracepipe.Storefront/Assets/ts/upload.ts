@@ -1,9 +1,12 @@
 // Uploading a trace in pieces by the tus protocol: a broken connection, a closed lid or a restarted server costs nothing that has arrived.
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { DetailedError, type HttpResponse, Upload } from "tus-js-client";
 import { say } from "./ui/live";
 import { mount } from "./ui/mount";
 
 const session = "Tracepipe-Session";
+const piece = 4_000_000; // bytes read at a time
 
 class Uploader {
   readonly #form: HTMLFormElement;
@@ -83,11 +86,17 @@ class Uploader {
   }
 
   async #send(): Promise<void> {
-    if (this.#isRunning() || (await this.#chosen()) !== "" || this.#file === undefined) return;
+    if (this.#isRunning() || this.#isReading() || (await this.#chosen()) !== "" || this.#file === undefined) return;
     const file = this.#file;
     const fields = new FormData(this.#form);
     const token = String(fields.get("__RequestVerificationToken") ?? "");
-    const metadata = { suite_id: String(fields.get("suite_id") ?? ""), description: String(fields.get("description") ?? ""), filename: file.name };
+    part(this.root, "[data-upload-name]").textContent = file.name;
+    part(this.root, "[data-upload-bar]").setAttribute("aria-label", `Upload of ${file.name}`);
+    this.#progress(0, file.size);
+    this.#shows("reading");
+    const digest = await this.#digest(file);
+    if (digest === undefined) return;
+    const metadata = { suite_id: String(fields.get("suite_id") ?? ""), description: String(fields.get("description") ?? ""), filename: file.name, sha256: digest };
     this.#upload = new Upload(file, {
       endpoint: this.root.dataset["upload"] ?? "",
       headers: { RequestVerificationToken: token, Accept: "application/json" },
@@ -100,15 +109,29 @@ class Uploader {
       onSuccess: ({ lastResponse }) => void this.#finish(lastResponse, token),
     });
     const before = await this.#upload.findPreviousUploads();
-    const same = before.find((u) => u.metadata["suite_id"] === metadata.suite_id && u.metadata["description"] === metadata.description && u.uploadUrl?.includes(this.root.dataset["upload"] ?? "?"));
+    const same = before.find((u) => u.metadata["suite_id"] === metadata.suite_id && u.metadata["description"] === metadata.description && u.metadata["sha256"] === digest && u.uploadUrl?.includes(this.root.dataset["upload"] ?? "?"));
     if (same !== undefined) {
       this.#upload.resumeFromPreviousUpload(same);
       this.#note("This file was here before: the upload goes on from where it stopped.");
     }
-    part(this.root, "[data-upload-name]").textContent = file.name;
-    part(this.root, "[data-upload-bar]").setAttribute("aria-label", `Upload of ${file.name}`);
-    this.#progress(0, file.size);
     this.#go();
+  }
+
+  /** The SHA-256 that what arrives is held against; nothing when the person canceled meanwhile or the file cannot be read. */
+  async #digest(file: File): Promise<string | undefined> {
+    const hash = sha256.create();
+    try {
+      for (let at = 0; at < file.size; at += piece) {
+        this.#rate(`Reading the file, ${Math.floor((100 * at) / file.size)} %`, "");
+        hash.update(new Uint8Array(await file.slice(at, at + piece).arrayBuffer()));
+        if (!this.#isReading()) return undefined;
+      }
+    } catch {
+      this.#shows("choosing");
+      this.#fail("The file cannot be read any more: it was changed or moved. Choose it again.");
+      return undefined;
+    }
+    return bytesToHex(hash.digest());
   }
 
   #go(): void {
@@ -211,23 +234,27 @@ class Uploader {
     say("Uploaded");
   }
 
+  #isReading(): boolean {
+    return this.root.dataset["state"] === "reading";
+  }
+
   #isRunning(): boolean {
     return this.root.dataset["state"] === "running";
   }
 
   /** Which controls stand there. */
-  #shows(state: "choosing" | "running" | "paused" | "failed" | "done"): void {
+  #shows(state: "choosing" | "reading" | "running" | "paused" | "failed" | "done"): void {
     this.root.dataset["state"] = state;
     const show = (name: string, ...states: string[]) => (part<HTMLElement>(this.root, `[data-upload-${name}]`).hidden = !states.includes(state));
     show("choose", "choosing");
     show("send", "choosing");
-    show("progress", "running", "paused", "failed");
-    show("cancel", "running", "paused", "failed");
+    show("progress", "reading", "running", "paused", "failed");
+    show("cancel", "reading", "running", "paused", "failed");
     show("pause", "running");
     show("resume", "paused");
     show("retry", "failed");
     show("done", "done");
-    show("form", "choosing", "running", "paused", "failed");
+    show("form", "choosing", "reading", "running", "paused", "failed");
     for (const field of this.#form.querySelectorAll<HTMLInputElement | HTMLSelectElement>("#suite_id, #description")) field.disabled = state !== "choosing";
   }
 

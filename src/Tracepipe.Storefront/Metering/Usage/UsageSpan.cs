@@ -1,7 +1,6 @@
 using System.Globalization;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
-using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Metering;
 
