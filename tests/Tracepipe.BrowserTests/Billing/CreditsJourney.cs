@@ -34,7 +34,7 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "You bought $100.00 of credits" })).ToBeVisibleAsync();
 
         var now = app.Clock.GetUtcNow();
-        await app.Services.GetRequiredService<CreditGrants>().GrantAsync(organization, Money.Usd(2500), now.AddDays(40), "Sorry for the outage on Tuesday", Actor.System, default);
+        await app.Services.GetRequiredService<CreditGrants>().GrantAsync(organization, Money.Usd(6000), now.AddDays(40), "Sorry for the outage on Tuesday", Actor.System, default);
         await using (var transaction = await app.Services.GetRequiredService<Database>().BeginAsync(organization, null, default))
         {
             await Book.SpendAsync(organization, Money.Usd(1250), new Cause("settle", "x", Actor.System, now, Memo: "tokens, November 2026"), now, transaction, default);
@@ -42,10 +42,12 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
             await transaction.CommitAsync(default);
         }
         await page.GotoAsync(Url(person, "/settings/billing/credits"));
-        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("$92.50 available");
+        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("$127.50 available");
         await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("$20.00 held for work in progress");
-        await Expect(page.GetByRole(AriaRole.Row, new() { Name = "Sorry for the outage" })).ToContainTextAsync("+$25.00");
+        await Expect(page.GetByRole(AriaRole.Row, new() { Name = "Sorry for the outage" })).ToContainTextAsync("+$60.00");
+        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("$27.50until");
         await page.GetByLabel("Mail me below, in dollars").FillAsync("20");
+        await app.Services.GetRequiredService<LowCredits>().SetAsync(organization, Money.Usd(500), Actor.System, default); // the page hears of something: what is typed stays
         await page.GetByRole(AriaRole.Button, new() { Name = "Save alert" }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Region, new() { Name = "Messages" }).Locator(".toast")).ToContainTextAsync("below $20.00");
         await IsFlawlessAsync(page, $"credits/held-{width}");
@@ -55,11 +57,11 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
             var purchase = await app.ScalarAsync<string>($"select cause_id from ledger_transactions where organization_id = '{organization}' and cause_kind = 'purchase'");
             await Book.ReleaseHeldAsync(organization, $"run-{width}#0", Actor.System, now, transaction, default);
             await Book.SpendAsync(organization, Money.Usd(9000), new Cause("settle", "y", Actor.System, now, Memo: "tokens, November 2026"), now, transaction, default);
-            await Book.RefundAsync(organization, purchase, Money.Usd(5000), Actor.System, now, transaction, default);
+            await Book.RefundAsync(organization, purchase, Money.Usd(10_000), Actor.System, now, transaction, default);
             await transaction.CommitAsync(default);
         }
         await page.ReloadAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Credits are −$27.50" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Credits are −$42.50" })).ToBeVisibleAsync();
         await IsFlawlessAsync(page, $"credits/negative-{width}");
         await app.ExecuteAsync($"update standings set is_suspended = true where organization_id = '{organization}'");
         await page.ReloadAsync();

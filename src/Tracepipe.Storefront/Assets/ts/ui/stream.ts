@@ -65,9 +65,14 @@ function concerns(region: HTMLElement, topics: Set<string>): boolean {
   return topics.has(everything) || (region.dataset["live"] ?? "").split(" ").some((t) => topics.has(t));
 }
 
+function busy(): boolean {
+  const typed = [...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("[data-live] input, [data-live] textarea")].some((field) => field.value !== field.defaultValue);
+  return typed || document.querySelector("dialog[open], form[aria-busy=true]") !== null;
+}
+
 async function refresh(): Promise<void> {
-  // Nothing moves under a question that stands open, a form on its way or a page that comes; it is done when they are.
-  if (fetching || visiting || document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
+  // Nothing moves under a question that stands open, a form on its way, a text somebody is typing or a page that comes; it is done when they are.
+  if (fetching || visiting || busy()) {
     clearTimeout(timer);
     timer = window.setTimeout(() => void refresh(), 500);
     return;
@@ -87,7 +92,7 @@ async function refresh(): Promise<void> {
     if (!response.ok) return; // a redirect neither: this page is not to be had any more, by a log-out for one
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (location.href !== here) return; // left meanwhile
-    if (document.querySelector("dialog[open], form[aria-busy=true]") !== null) {
+    if (busy()) {
       topics.forEach((topic) => changed(topic)); // a question was opened meanwhile: when it is closed
       return;
     }
