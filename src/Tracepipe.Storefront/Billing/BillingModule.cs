@@ -117,6 +117,7 @@ internal static class BillingModule
         services.AddSingleton(new NavItem(NavSection.Billing, "Credits", "/settings/billing/credits", Lucide.Coins, 30, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Invoices", "/settings/billing/invoices", Lucide.ReceiptText, 40, Permissions.BillingRead));
         services.AddSingleton(new NavItem(NavSection.Billing, "Costs", "/settings/billing/costs", Lucide.ChartPie, 60, Permissions.UsageRead));
+        services.AddSingleton(new NavItem(NavSection.Billing, "Usage records", "/settings/billing/usage", Lucide.List, 50, Permissions.UsageRead));
         services.AddSingleton(new NavItem(NavSection.Operator, "Stripe drift", "/admin/stripe", Lucide.Activity, 0, OfOrganization: false));
         services.AddSingleton<SandboxSign>();
         services.AddSingleton<PaymentsBanner>(s => () => s.GetRequiredService<SandboxSign>().IsShown);
@@ -135,6 +136,7 @@ internal static class BillingModule
         app.MapCostsApi();
         app.MapInvoicesApi();
         app.MapUsageRecordsApi();
+        app.MapUsageRecordsExport();
         app.MapKeyInvoicesApi();
         app.MapCardForms();
         app.MapPlanForms();

@@ -1,6 +1,8 @@
 using Tracepipe.Storefront.Billing;
+using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Ledger;
+using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Traces.Pages;
 using Allowance = Tracepipe.Storefront.Ledger.Allowance;
@@ -11,16 +13,20 @@ namespace Tracepipe.Storefront.Home;
 /// <param name="HasCard">A payment method is on file.</param>
 /// <param name="FirstKey">The oldest key that was ever made; null: none.</param>
 /// <param name="LastCallAt">When a key was used last; null: never.</param>
-/// <param name="WorkflowsUsed">Used in this quota period.</param>
-/// <param name="SessionsUploaded">In this bill month, those that were deleted included.</param>
+/// <param name="WorkflowsOfPlan">Used of what the plan includes, in its own period.</param>
+/// <param name="Month">The running bill month.</param>
+/// <param name="Metered">What cards pay for in it so far: what counts against the cap.</param>
 /// <param name="HasUploaded">Ever.</param>
 /// <param name="Recent">The newest sessions; null when the person may not see them.</param>
-internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string Name, DateTimeOffset CreatedAt)? FirstKey, DateTimeOffset? LastCallAt, decimal WorkflowsUsed, decimal TokensUsed, Money? SpendCap, bool AutoBilling, Period BillMonth,
-    long StoredBytes, decimal SessionsUploaded, bool HasUploaded, SessionList? Recent)
+internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string Name, DateTimeOffset CreatedAt)? FirstKey, DateTimeOffset? LastCallAt, decimal WorkflowsOfPlan, decimal TokensOfPlan, Money? SpendCap, bool AutoBilling,
+    MonthUse Month, Money Metered, bool HasUploaded, SessionList? Recent)
 {
     public bool HasKey => FirstKey is not null;
 
     public bool HasCalled => LastCallAt is not null;
+
+    /// <summary>What the plan costs in a month.</summary>
+    public Money PlanPrice => Allowance.Tier.Sold is Sold.Monthly ? Money.Usd(Allowance.Tier.PriceCents) : Money.Zero;
 
     /// <summary>How many of the four first steps are done.</summary>
     public int Done => (HasCard ? 1 : 0) + (HasKey ? 1 : 0) + (HasCalled ? 1 : 0) + (HasUploaded ? 1 : 0);
@@ -35,7 +41,7 @@ internal sealed record DashboardView(Allowance Allowance, bool HasCard, (string 
 }
 
 /// <summary>Reads the dashboard in one round trip.</summary>
-internal sealed class DashboardReader(Database database, Standings standings, TimeProvider clock)
+internal sealed class DashboardReader(Database database, Standings standings, Catalogs catalogs, TimeProvider clock)
 {
     /// <param name="recent">Which page of recent sessions; null when the person may not see any.</param>
     public async Task<DashboardView> ReadAsync(Guid organization, Guid person, (int Number, int Size)? recent, CancellationToken cancel)
@@ -45,8 +51,9 @@ internal sealed class DashboardReader(Database database, Standings standings, Ti
         Answer<BillingAccount?>? account = null;
         Answer<KeyStart?>? keys = null;
         Answer<IReadOnlyList<QuotaUse>>? quotas = null;
-        Answer<long>? stored = null;
-        (Answer<bool> Ever, Answer<decimal> Count)? uploaded = null;
+        Answer<Spend?>? spend = null;
+        Answer<bool>? uploaded = null;
+        Func<MonthUse>? month = null;
         Func<SessionList>? sessions = null;
         await database.ReadAsync(organization, person, q =>
         {
@@ -54,15 +61,15 @@ internal sealed class DashboardReader(Database database, Standings standings, Ti
             account = q.First(BillingAccount.Select(organization), BillingAccount.Read);
             keys = KeyStart.Ask(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
-            stored = StorageLevels.AskBytes(q, organization);
+            spend = Spending.Ask(q, organization, now);
+            month = MonthUse.Ask(q, organization, catalogs.Current.Prices, now);
             if (recent is { } page) sessions = SessionReader.AskList(q, organization, suite: null, "newest", page, now);
-            uploaded = SessionReader.AskUploaded(q, organization, Period.CalendarMonth(now));
+            uploaded = SessionReader.AskUploaded(q, organization);
         }, cancel);
         var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
         decimal Used(string meter) => quotas!.Value.FirstOrDefault(u => u.Meter == meter && u.Pocket == allowance.Pocket && u.PeriodStart == allowance.Period.Start)?.Used ?? 0;
         var start = keys!.Value;
         return new DashboardView(allowance, account!.Value!.FirstCardAt is not null && account.Value.Status is BillingStatus.Active, start is null ? null : (start.Name, start.CreatedAt), start?.LastCallAt,
-            Used("workflow"), Used("tokens"), account.Value.SpendCap, account.Value.AutoBilling, Period.CalendarMonth(now),
-            stored!.Value, uploaded!.Value.Count.Value, uploaded.Value.Ever.Value, sessions?.Invoke());
+            Used("workflow"), Used("tokens"), account.Value.SpendCap, account.Value.AutoBilling, month!(), spend!.Value?.Metered ?? Money.Zero, uploaded!.Value, sessions?.Invoke());
     }
 }

@@ -1,4 +1,6 @@
+using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Metering;
 
@@ -12,6 +14,7 @@ internal static class MeteringModule
         builder.Services.AddSingleton<Pockets>();
         builder.Services.AddSingleton<UsageNews>().AddHostedService(s => s.GetRequiredService<UsageNews>());
         builder.Services.AddSingleton<UsageReader>();
+        builder.Services.AddSingleton(new NavItem(NavSection.Main, "Usage", "/usage", Lucide.ChartNoAxesColumn, 20, Permissions.UsageRead));
         builder.Services.AddSingleton<Holds>();
         builder.Services.AddPlanLimits();
         builder.Services.AddHostedService<EventMonths>();
@@ -34,6 +37,7 @@ internal static class MeteringModule
         app.MapVerify();
         app.MapUsageApi();
         app.MapCostsIntake();
+        app.MapUsageExport();
         return app;
     }
 }

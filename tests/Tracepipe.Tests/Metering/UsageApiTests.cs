@@ -19,7 +19,7 @@ public sealed class UsageApiTests(UsageApp app) : IClassFixture<UsageApp>
     public async Task The_month_so_far_is_counted_and_priced()
     {
         var month = Period.CalendarMonth(app.Clock.GetUtcNow());
-        using var back = app.At(month.End.AddDays(9).AddHours(12)); // the 10th of the next month: no border of a month comes in between
+        await using var back = app.At(month.End.AddDays(9).AddHours(12)); // the 10th of the next month: no border of a month comes in between
         var owner = await app.NewOwnerAsync();
         await app.CardAsync(owner.OrganizationId, cap: 100_000);
         var (key, id) = await app.NewFullKeyAsync(owner);

@@ -70,13 +70,13 @@ function numbers({ isLine, labels, series, limit }: Facts): uPlot.AlignedData {
   if (isLine) return [xs, series[0]!.values, ...(limit === null ? [] : [xs.map(() => limit)])];
   const sums: number[][] = [];
   for (const { values } of series) sums.unshift(values.map((value, at) => value + (sums[0]?.[at] ?? 0)));
-  return [xs, ...sums];
+  return [xs, ...sums.map((values) => values.map((value) => value || null))]; // a column of nothing would still have its edge
 }
 
 function options(facts: Facts, root: HTMLElement): Omit<uPlot.Options, "width" | "height"> {
   const { isLine, labels, series, limit } = facts;
   const axis = token("--chart-axis");
-  const highest = Math.max(limit ?? 0, ...numbers(facts).slice(1).flatMap((values) => [...(values as number[])]));
+  const highest = Math.max(limit ?? 0, ...numbers(facts).slice(1).flatMap((values) => [...values].map(Number)));
   const write = writer(facts.unit, highest);
   const first = `--chart-${series[0]?.color ?? 1}`;
   const bars = uPlot.paths.bars!({ size: [0.62, 26], radius: 0.12 });

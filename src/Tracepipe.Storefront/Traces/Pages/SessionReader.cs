@@ -78,8 +78,7 @@ internal sealed class SessionReader(Database database, StorageUse storage, TimeP
         return days!.Value;
     }
 
-    /// <summary>For the dashboard: whether anything was ever uploaded, and how many sessions in a period.</summary>
-    public static (Answer<bool> Ever, Answer<decimal> Count) AskUploaded(Questions q, Guid organization, Period period) => (
-        q.First($"select true from usage_hours where organization_id = {organization} and meter = {TraceSessions.Uploaded} limit 1", r => r.GetBoolean(0)),
-        UsageRecords.AskCounted(q, organization, TraceSessions.Uploaded, period));
+    /// <summary>For the dashboard: whether anything was ever uploaded.</summary>
+    public static Answer<bool> AskUploaded(Questions q, Guid organization) =>
+        q.First($"select true from usage_hours where organization_id = {organization} and meter = {TraceSessions.Uploaded} limit 1", r => r.GetBoolean(0));
 }

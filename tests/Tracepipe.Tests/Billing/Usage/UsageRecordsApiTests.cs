@@ -87,7 +87,7 @@ public sealed class UsageRecordsApiTests(UsageApp app) : IClassFixture<UsageApp>
     public async Task From_and_to_are_heard_and_days_count_whole()
     {
         var month = Period.CalendarMonth(app.Clock.GetUtcNow());
-        using var back = app.At(month.End.AddDays(4).AddHours(23).AddMinutes(59));
+        await using var back = app.At(month.End.AddDays(4).AddHours(23).AddMinutes(59));
         var (owner, key, _) = await NewAsync();
         await app.WorkAsync(owner.OrganizationId, ticket: "on the 5th");
         app.Clock.MoveTo(month.End.AddDays(5).AddSeconds(1));

@@ -10,6 +10,7 @@ let timer: number | undefined;
 let fetching = false;
 let visiting = false;
 let poll: number | undefined;
+let last = 0;
 let leaving = new AbortController();
 
 function regions(): HTMLElement[] {
@@ -58,7 +59,7 @@ function path(address: string): string {
 function changed(topic: string): void {
   wanted.add(topic);
   clearTimeout(timer);
-  timer = window.setTimeout(() => void refresh(), 100);
+  timer = window.setTimeout(() => void refresh(), Math.max(100, last + 1000 - Date.now())); // numbers that never rest are fetched once a second
 }
 
 function concerns(region: HTMLElement, topics: Set<string>): boolean {
@@ -79,6 +80,7 @@ async function refresh(): Promise<void> {
   }
   const topics = wanted;
   wanted = new Set();
+  last = Date.now();
   const meant = regions().filter((r) => concerns(r, topics));
   for (const frame of meant) if (frame.tagName === "TURBO-FRAME") void (frame as FrameElement).reload();
   const parts = meant.filter((r) => r.id !== "" && r.tagName !== "TURBO-FRAME");
@@ -108,6 +110,16 @@ async function refresh(): Promise<void> {
     fetching = false;
     if (location.href === here) wait();
   }
+}
+
+// A frame within a live part has its own address and loads itself.
+document.addEventListener("turbo:before-morph-element", (event) => {
+  const [frame, fresh] = [event.target, event.detail.newElement];
+  if (frame instanceof Element && frame.matches("turbo-frame[src][complete]") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
+});
+
+function whole(frame: Element): string {
+  return new URL(frame.getAttribute("src") ?? "", document.baseURI).href;
 }
 
 document.addEventListener("visibilitychange", () => {
