@@ -20,14 +20,6 @@ internal sealed class Csv
         text.Append("\r\n");
     }
 
-    /// <summary>What has been written since the last time, for tables that go out in pieces.</summary>
-    public string Take()
-    {
-        var piece = text.ToString();
-        text.Clear();
-        return piece;
-    }
-
     /// <summary>As a download, which caches do not keep.</summary>
     public IResult ToFile(HttpContext http, string name)
     {

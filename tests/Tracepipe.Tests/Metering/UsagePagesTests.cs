@@ -128,7 +128,7 @@ public sealed class UsagePagesTests(UsageApp app) : IClassFixture<UsageApp>
         Assert.Equal("Usage records", page.QuerySelector("h1")!.TextContent);
         Assert.Equal(3, page.QuerySelectorAll("tbody tr").Length);
         async Task<string> OfAsync(string query) => string.Join(" | ", (await person.Browser.PageAsync($"/o/{person.Slug}/settings/billing/usage{query}")).QuerySelectorAll("tbody tr").Select(r => $"{r.Children[1].TextContent} {r.Children[3].TextContent} {r.Children[5].TextContent}").Order(StringComparer.Ordinal));
-        Assert.Equal("Workflows 5 FreeFree", await OfAsync("?status=free"));
+        Assert.Equal("Workflows 5 Free", await OfAsync("?status=free"));
         Assert.Equal("Tokens 250,000 $2.50Unbilled | Workflows 1 $10.00Unbilled", await OfAsync("?status=unbilled"));
         Assert.Equal("", await OfAsync("?status=billed"));
         Assert.Equal("", await OfAsync("?from=2020-01-01&to=2020-01-31"));

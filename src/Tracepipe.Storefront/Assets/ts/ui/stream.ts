@@ -82,7 +82,7 @@ async function refresh(): Promise<void> {
   wanted = new Set();
   last = Date.now();
   const meant = regions().filter((r) => concerns(r, topics));
-  for (const frame of meant) if (frame.tagName === "TURBO-FRAME") void (frame as FrameElement).reload();
+  for (const frame of meant) if (frame.tagName === "TURBO-FRAME") reload(frame as FrameElement, topics);
   const parts = meant.filter((r) => r.id !== "" && r.tagName !== "TURBO-FRAME");
   const [first] = parts;
   if (first === undefined) return;
@@ -115,8 +115,14 @@ async function refresh(): Promise<void> {
 // A frame within a live part has its own address and loads itself.
 document.addEventListener("turbo:before-morph-element", (event) => {
   const [frame, fresh] = [event.target, event.detail.newElement];
-  if (frame instanceof Element && frame.matches("turbo-frame[src][complete]") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
+  if (frame instanceof Element && frame.matches("turbo-frame[src]:is([complete], [busy])") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
 });
+
+/** One at a time: of two answers on their way Turbo would take the second for a new part and close what stands open in it. */
+function reload(frame: FrameElement, topics: Set<string>): void {
+  if (frame.hasAttribute("busy")) frame.addEventListener("turbo:frame-load", () => topics.forEach(changed), { once: true });
+  else void frame.reload();
+}
 
 function whole(frame: Element): string {
   return new URL(frame.getAttribute("src") ?? "", document.baseURI).href;
