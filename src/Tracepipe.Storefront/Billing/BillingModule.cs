@@ -93,6 +93,8 @@ internal static class BillingModule
         services.AddSubcommand("invoice credit", "ORG RECORD --reason TEXT", CreditNotes.RunAsync);
         services.AddSingleton<Dunning>();
         services.AddSingleton<MeterExports>();
+        services.AddWrite<ExcessCreditNote>();
+        services.AddSingleton<Repairs>();
         services.AddSingleton<Reconciliation>();
         services.AddHostedService<MeterClock>();
         services.AddSubcommand("reconcile", "[--repair true]", Reconciliation.RunAsync);

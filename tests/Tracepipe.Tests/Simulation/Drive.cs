@@ -33,6 +33,9 @@ internal sealed class Drive
     /// <returns>Where product and rules part for the first time; null when they do not.</returns>
     public static async Task<string?> LiveAsync(SimulationApp app, int seed, int length)
     {
+        // Whatever was before it, a history begins on the 20th of a month.
+        var month = Period.CalendarMonth(app.Now);
+        await app.PassToAsync(month.End.AddDays(19).AddHours(12));
         var drive = new Drive(app, [await app.NewOrganizationAsync(), await app.NewOrganizationAsync()]);
         foreach (var organization in drive.organizations)
         {

@@ -12,7 +12,7 @@ public sealed class HistoryTests(SimulationApp app) : IClassFixture<SimulationAp
     /// <summary>Steps of a history.</summary>
     public const int Length = 30;
 
-    private const int Shortly = 14, AtOnce = 50;
+    private const int Shortly = 14, AtOnce = 40;
 
     /// <summary>
     /// Histories that have found something once. 7, 18 and 23: after an invoice in the middle of a month credits paid nothing any more, and the book did not hear of what was used.

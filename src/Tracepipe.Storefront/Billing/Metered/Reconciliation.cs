@@ -9,7 +9,7 @@ using Tracepipe.Stripe;
 namespace Tracepipe.Storefront.Billing;
 
 /// <summary>Something that Stripe says otherwise than we do.</summary>
-/// <param name="Kind">meter, invoice_amount, refund or foreign_subscription.</param>
+/// <param name="Kind">meter, invoice_amount, invoice_status, credit_note, refund, plan_invoice or foreign_subscription.</param>
 /// <param name="About">The meter and month, the invoice's number, or Stripe's id.</param>
 internal sealed record Difference(Guid OrganizationId, string Kind, string About, string Ours, string Theirs);
 
@@ -18,15 +18,18 @@ internal sealed record Reconciled(DateTimeOffset At, int Compared, IReadOnlyList
 
 /// <summary>
 /// Lays our books beside Stripe's (billing rules, decision 11): what its meters counted, what its invoices ask for and have given back, which subscriptions it has.
-/// Once a day, or by <c>reconcile [--repair true]</c>. A repair tells a meter what is missing, and takes over what was given back; what only a person can decide stays a difference.
+/// Once a day, or by <c>reconcile [--repair true]</c> and the operator's page. What is mended, and how, stands at <see cref="Repairs"/>; plan invoices are Stripe's and are copied anew.
 /// </summary>
-internal sealed partial class Reconciliation(Database database, StripeConnection stripe, MeterExports exports, TimeProvider clock, ILogger<Reconciliation> log)
+internal sealed partial class Reconciliation(Database database, StripeConnection stripe, MeterExports exports, Repairs repairs, InvoiceMirror mirror, TimeProvider clock, ILogger<Reconciliation> log)
 {
     private static readonly TimeSpan Every = TimeSpan.FromHours(24);
 
     private sealed record Count(Guid Organization, DateOnly Month, string Meter, long Value, bool Waits, string MeterId, string Customer);
 
-    private sealed record Ours(Guid Organization, Guid Id, string Number, string Stripe, long AmountCents, long RefundedCents);
+    private sealed record Mirrored(Guid Organization, string Stripe, string? Number, string Status, long Total, long Paid, long Refunded);
+
+    /// <summary>What is older is settled, one way or the other.</summary>
+    private static readonly TimeSpan Back = TimeSpan.FromDays(35);
 
     public async Task RunDueAsync(CancellationToken cancel)
     {
@@ -52,7 +55,8 @@ internal sealed partial class Reconciliation(Database database, StripeConnection
         var now = clock.GetUtcNow();
         var since = BillMonth.Of(now).AddMonths(-1);
         Answer<IReadOnlyList<Count>>? counts = null;
-        Answer<IReadOnlyList<Ours>>? invoices = null;
+        Answer<IReadOnlyList<ComparedInvoice>>? invoices = null;
+        Answer<IReadOnlyList<Mirrored>>? plans = null;
         Answer<IReadOnlyList<(Guid Organization, string Customer)>>? customers = null;
         Answer<IReadOnlyList<string>>? subscriptions = null;
         await database.WorkReadAsync(q =>
@@ -62,25 +66,31 @@ internal sealed partial class Reconciliation(Database database, StripeConnection
                 from meter_exports e join stripe_objects o on o.kind = 'meter' and o.name = e.meter join billing_accounts b on b.organization_id = e.organization_id
                 where e.bill_month >= {since} and b.stripe_customer_id is not null group by e.organization_id, e.bill_month, e.meter, o.object_id, b.stripe_customer_id order by 1, 2, 3
                 """, r => new Count(r.GetGuid(0), r.GetFieldValue<DateOnly>(1), r.GetString(2), r.IsDBNull(3) ? 0 : r.GetInt64(3), r.GetBoolean(4), r.GetString(5), r.GetString(6)));
-            invoices = q.List($"""
-                select organization_id, id, number, stripe_invoice_id, total_cents - credits_applied_cents, amount_refunded_cents from invoices
-                where kind = 'usage' and stripe_invoice_id is not null and status in ('open', 'paid') and finalized_at >= {now.AddDays(-35)} order by created_at
-                """, r => new Ours(r.GetGuid(0), r.GetGuid(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt64(5)));
+            invoices = q.List(ComparedInvoice.Select(now - Back), ComparedInvoice.Read);
+            plans = q.List($"""
+                select organization_id, stripe_invoice_id, number, status, total_cents, amount_paid_cents, amount_refunded_cents from invoices
+                where kind = 'plan' and stripe_invoice_id is not null and created_at >= {now - Back} order by created_at
+                """, r => new Mirrored(r.GetGuid(0), r.GetString(1), r.IsDBNull(2) ? null : r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6)));
             customers = q.List($"select organization_id, stripe_customer_id from billing_accounts where stripe_customer_id is not null and status <> 'canceled'", r => (r.GetGuid(0), r.GetString(1)));
-            subscriptions = q.List($"select stripe_subscription_id from subscriptions where stripe_subscription_id is not null", r => r.GetString(0));
+            // One whose price sells no tier is shown as paused, and is paid for all the same.
+            subscriptions = q.List($"select stripe_subscription_id from subscriptions where stripe_subscription_id is not null and is_live and not (status = 'paused' and stripe_status in ('active', 'trialing', 'past_due'))", r => r.GetString(0));
         }, cancel);
 
         var found = new List<Difference>();
         foreach (var count in counts!.Value.Where(c => !c.Waits)) await CompareAsync(count, found, repair, now, cancel);
-        foreach (var invoice in invoices!.Value) await CompareAsync(invoice, found, repair, now, cancel);
-        var known = subscriptions!.Value.ToHashSet(StringComparer.Ordinal);
+        foreach (var invoice in invoices!.Value) await CompareAsync(invoice, found, repair, cancel);
         var owners = customers!.Value.ToDictionary(c => c.Customer, c => c.Organization, StringComparer.Ordinal);
         var seen = 0;
+        var known = subscriptions!.Value.ToHashSet(StringComparer.Ordinal);
         await foreach (var subscription in stripe.Client.Subscriptions.ListAutoPagingAsync(new SubscriptionListParams { Limit = 100 }, Patience.OfWorker.Read, cancel))
         {
             seen++;
-            if (!known.Contains(subscription.Id) && owners.TryGetValue(subscription.Customer.Id, out var owner)) found.Add(new Difference(owner, "foreign_subscription", subscription.Id, "none", subscription.Status));
+            var isPaidFor = subscription.Status is SubscriptionStatus.Active or SubscriptionStatus.Trialing or SubscriptionStatus.PastDue or SubscriptionStatus.Unpaid;
+            if (!isPaidFor || known.Contains(subscription.Id) || !owners.TryGetValue(subscription.Customer.Id, out var owner)) continue;
+            found.Add(new Difference(owner, "foreign_subscription", subscription.Id, "none", subscription.Status));
+            if (repair) await repairs.SubscriptionAsync(owner, subscription.Id, cancel);
         }
+        seen += await ComparePlansAsync(plans!.Value, owners, found, repair, now, cancel); // after what a repair of a subscription has given back
 
         var result = new Reconciled(now, counts.Value.Count + invoices.Value.Count + seen, found);
         var json = new NpgsqlParameter { Value = JsonSerializer.Serialize(found, JsonSerializerOptions.Web), NpgsqlDbType = NpgsqlDbType.Json };
@@ -118,26 +128,62 @@ internal sealed partial class Reconciliation(Database database, StripeConnection
         if (repair) await exports.RepairAsync(count.Organization, count.Month, count.Meter, count.Value - (long)theirs, cancel);
     }
 
-    private async Task CompareAsync(Ours invoice, List<Difference> found, bool repair, DateTimeOffset now, CancellationToken cancel)
+    private async Task CompareAsync(ComparedInvoice ours, List<Difference> found, bool repair, CancellationToken cancel)
     {
-        var at = await stripe.Client.Invoices.GetAsync(invoice.Stripe, ["payments"], Patience.OfWorker.Read, cancel);
+        var at = await stripe.Client.Invoices.GetAsync(ours.Stripe, ["payments"], Patience.OfWorker.Read, cancel);
+        if (!string.Equals(at.Status, ours.Status, StringComparison.Ordinal))
+        {
+            found.Add(new Difference(ours.Organization, "invoice_status", ours.Number, ours.Status, at.Status ?? "draft"));
+            if (repair) await repairs.StatusAsync(ours, at, cancel);
+        }
         var balance = Math.Max(0, (at.EndingBalance ?? at.StartingBalance) - at.StartingBalance); // paid by Stripe's customer balance, and in our credits
-        if (at.Total - balance != invoice.AmountCents) found.Add(new Difference(invoice.Organization, "invoice_amount", invoice.Number, Money.Usd(invoice.AmountCents).ToString(), Money.Usd(at.Total - balance).ToString()));
+        var asked = at.Total - balance - at.PrePaymentCreditNotesAmount;
+        if (asked != ours.Asked && at.Total - balance == ours.Asked + ours.Credited)
+        {
+            found.Add(new Difference(ours.Organization, "credit_note", ours.Number, Money.Usd(ours.Credited).ToString(), Money.Usd(at.PrePaymentCreditNotesAmount).ToString()));
+            if (repair) await repairs.CreditedAsync(ours, at.PrePaymentCreditNotesAmount, cancel);
+        }
+        else if (asked != ours.Asked)
+        {
+            found.Add(new Difference(ours.Organization, "invoice_amount", ours.Number, Money.Usd(ours.Asked).ToString(), Money.Usd(asked).ToString()));
+            if (repair)
+            {
+                await repairs.AmountAsync(ours, asked, cancel);
+                return; // what went back by it is known already
+            }
+        }
         var refunded = 0L;
         foreach (var payment in at.Payments?.Data ?? [])
             if (payment.Payment.PaymentIntent is { } intent)
                 await foreach (var refund in stripe.Client.Refunds.ListAutoPagingAsync(new RefundListParams { PaymentIntent = intent.Id, Limit = 100 }, Patience.OfWorker.Read, cancel))
                     if (refund.Status is not (RefundStatus.Failed or RefundStatus.Canceled)) refunded += refund.Amount;
-        if (refunded == invoice.RefundedCents) return;
-        found.Add(new Difference(invoice.Organization, "refund", invoice.Number, Money.Usd(invoice.RefundedCents).ToString(), Money.Usd(refunded).ToString()));
-        if (!repair || refunded < invoice.RefundedCents) return;
-        // Somebody gave money back at Stripe: it is gone from cash here, too.
-        await using var transaction = await database.BeginWorkAsync(cancel);
-        var back = refunded - invoice.RefundedCents;
-        var cause = new Cause("refund", $"{invoice.Id}:{refunded}", Organizations.Actor.System, now, invoice.Id.ToString(), invoice.Number);
-        if (await Book.PostAsync(invoice.Organization, cause, [new Leg("cash", Guid.Empty, back), new Leg("refunds", Guid.Empty, -back)], transaction, cancel))
-            await transaction.ExecuteAsync($"update invoices set amount_refunded_cents = {refunded}, updated_at = {now} where organization_id = {invoice.Organization} and id = {invoice.Id}", cancel);
-        await transaction.CommitAsync(cancel);
+        if (refunded == ours.Refunded) return;
+        found.Add(new Difference(ours.Organization, "refund", ours.Number, Money.Usd(ours.Refunded).ToString(), Money.Usd(refunded).ToString()));
+        if (repair) await repairs.RefundedAsync(ours, refunded, cancel);
+    }
+
+    /// <summary>Plan invoices are Stripe's: ours is a copy, which has to be one, and there has to be one of each.</summary>
+    /// <returns>How many were compared.</returns>
+    private async Task<int> ComparePlansAsync(IReadOnlyList<Mirrored> plans, Dictionary<string, Guid> owners, List<Difference> found, bool repair, DateTimeOffset now, CancellationToken cancel)
+    {
+        var (copies, compared) = (plans.ToDictionary(p => p.Stripe, StringComparer.Ordinal), 0);
+        await foreach (var at in stripe.Client.Invoices.ListAutoPagingAsync(new InvoiceListParams { Created = new TimeRange { Gte = now - Back }, Limit = 100 }, Patience.OfWorker.Read, cancel))
+        {
+            if (at.Status is InvoiceStatus.Draft || at.Customer is not { } customer || !owners.TryGetValue(customer.Id, out var owner) || UsageInvoiceTag.Read(at.Metadata) is not null) continue;
+            compared++;
+            var copy = copies.GetValueOrDefault(at.Id);
+            if (await mirror.LookAsync(at.Id, Patience.OfWorker, cancel) is not { } look) continue;
+            var (ours, theirs) = (copy is null ? "none" : Said(copy.Status, copy.Total, copy.Paid, copy.Refunded), Said(look.Invoice.Status ?? "draft", look.Invoice.Total, look.Invoice.AmountPaid, look.RefundedCents));
+            if (string.Equals(ours, theirs, StringComparison.Ordinal)) continue;
+            found.Add(new Difference(owner, "plan_invoice", at.Number ?? at.Id, ours, theirs));
+            if (!repair) continue;
+            await using var transaction = await database.BeginWorkAsync(cancel);
+            await mirror.WriteAsync(look, transaction, cancel);
+            await transaction.CommitAsync(cancel);
+        }
+        return compared;
+
+        static string Said(string status, long total, long paid, long refunded) => $"{status} {Money.Usd(total)}, {Money.Usd(paid)} paid{(refunded > 0 ? $", {Money.Usd(refunded)} back" : "")}";
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Stripe says otherwise in {Differences} of {Compared} cases: run reconcile")]

@@ -43,8 +43,10 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
                 order by bill_month, organization_id limit 500
                 """, r => (r.GetGuid(0), r.GetFieldValue<DateOnly>(1))), cancel);
             var before = closed;
+            var stopped = new HashSet<Guid>();
             foreach (var (organization, month) in due!.Value)
             {
+                if (stopped.Contains(organization)) continue; // its months are closed in their order: what one carries the next one shows
                 try
                 {
                     await CloseAsync(organization, month, cancel);
@@ -52,6 +54,7 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
                 }
                 catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
                 {
+                    stopped.Add(organization);
                     NotClosed(log, failure, organization, month); // the others go on; this one is tried again
                 }
             }
@@ -114,7 +117,7 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
             """, r =>
         {
             var origin = r.GetFieldValue<DateOnly>(7);
-            var why = r.GetString(1) is "carried" ? $"carried from {Month(origin)}" : "was held back by the spend cap";
+            var why = r.GetString(1) switch { "carried" => $"carried from {Month(origin)}", "unasked" => "left out of an earlier invoice", _ => "was held back by the spend cap" };
             return new Item(r.GetString(2), $"{Rating.Describe(prices, r.GetString(2), BillMonth.PeriodOf(origin))} ({why})", origin, r.GetDecimal(4) / 1.000000000000000000m, r.GetDecimal(3) / 1.000000000000000000m, r.GetInt64(5), 0,
                 r.GetInt64(6), r.GetString(1), r.IsDBNull(8) ? null : r.GetGuid(8), r.GetGuid(0));
         }, cancel);
@@ -168,7 +171,7 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
     private async Task CarryAsync(Guid organization, DateOnly month, IReadOnlyList<Item> items, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         if (items.Count == 0) return;
-        var next = month.AddMonths(1);
+        var next = await Accruals.OpenMonthAsync(organization, month.AddMonths(1), now, transaction, cancel);
         foreach (var item in items)
         {
             var left = item.AmountMinor - item.HeldBackMinor;
