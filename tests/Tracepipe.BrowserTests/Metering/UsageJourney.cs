@@ -75,6 +75,7 @@ public sealed class UsageJourney(BrowserFixture browser, UsageJourney.Limited ap
         await app.UseTokensAsync(person.OrganizationId, 2_000_000, "gpt-4o-mini");
         await Expect(card).ToContainTextAsync("3,660,000");
         await Expect(today).ToContainTextAsync("2,000,000");
+        await Expect(page.Locator("#tokens details")).ToHaveAttributeAsync("open", ""); // what was opened stays open
         await Expect(page.Locator("[data-chart-plot] canvas")).ToHaveCountAsync(3);
         await app.WorkAsync(person.OrganizationId);
         await Expect(page.GetByRole(AriaRole.Article).Filter(new() { HasText = "Workflows" })).ToContainTextAsync("8");

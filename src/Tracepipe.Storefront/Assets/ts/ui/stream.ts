@@ -115,13 +115,15 @@ async function refresh(): Promise<void> {
 // A frame within a live part has its own address and loads itself.
 document.addEventListener("turbo:before-morph-element", (event) => {
   const [frame, fresh] = [event.target, event.detail.newElement];
-  if (frame instanceof Element && frame.matches("turbo-frame[src]:is([complete], [busy])") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
+  if (frame instanceof Element && frame.matches("turbo-frame[src]") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
 });
 
 /** One at a time: of two answers on their way Turbo would take the second for a new part and close what stands open in it. */
 function reload(frame: FrameElement, topics: Set<string>): void {
   if (frame.hasAttribute("busy")) frame.addEventListener("turbo:frame-load", () => topics.forEach(changed), { once: true });
-  else void frame.reload();
+  else frame.reload().catch((failure: unknown) => {
+    if (!(failure instanceof DOMException && failure.name === "AbortError")) throw failure; // the page is left, or the frame loads anew
+  });
 }
 
 function whole(frame: Element): string {
