@@ -21,6 +21,9 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
     /// <summary>A carried line that nothing was added to in so many months is written off.</summary>
     private const int MonthsCarried = 12;
 
+    /// <summary>Organizations that are closed at once: while one waits for the disk, others compute.</summary>
+    private const int AtOnce = 6;
+
     /// <summary>Something to be invoiced: an accrual, or a line that another month has left.</summary>
     private sealed record Item(string Meter, string Description, DateOnly Origin, decimal Quantity, decimal UnitPrice, long AmountMinor, long HeldBackMinor, long CreditsMinor, string Kind, Guid? AccrualId, Guid? ItemId);
 
@@ -43,21 +46,23 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
                 order by bill_month, organization_id limit 500
                 """, r => (r.GetGuid(0), r.GetFieldValue<DateOnly>(1))), cancel);
             var before = closed;
-            var stopped = new HashSet<Guid>();
-            foreach (var (organization, month) in due!.Value)
+            // Months of one organization in their order: what one carries the next one shows. Organizations do not wait for each other.
+            await Parallel.ForEachAsync(due!.Value.GroupBy(d => d.Organization), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancel }, async (months, c) =>
             {
-                if (stopped.Contains(organization)) continue; // its months are closed in their order: what one carries the next one shows
-                try
+                foreach (var (organization, month) in months)
                 {
-                    await CloseAsync(organization, month, cancel);
-                    closed++;
+                    try
+                    {
+                        await CloseAsync(organization, month, c);
+                        Interlocked.Increment(ref closed);
+                    }
+                    catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
+                    {
+                        NotClosed(log, failure, organization, month); // the others go on; this one is tried again
+                        return;
+                    }
                 }
-                catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-                {
-                    stopped.Add(organization);
-                    NotClosed(log, failure, organization, month); // the others go on; this one is tried again
-                }
-            }
+            });
             if (due.Value.Count < 500 || closed == before) return closed;
         }
     }
@@ -138,8 +143,9 @@ internal sealed partial class MonthlyClose(Database database, Standings standing
         if (total < Math.Max(1, minimum) || (due > 0 && due < minimum)) return null;
 
         var (id, period, isCovered) = (Guid.CreateVersion7(), BillMonth.PeriodOf(month), due == 0);
-        var last = await transaction.FirstAsync($"insert into invoice_numbers as n (year, last) values ({now.UtcDateTime.Year}, 1) on conflict (year) do update set last = n.last + 1 returning last", r => r.GetInt32(0), cancel);
         var billTo = await transaction.FirstAsync(BillingDetails.Select(organization), BillingDetails.Read, cancel) ?? throw new InvalidOperationException($"Organization {organization} has no billing account.");
+        // As late as can be: whoever has drawn a number holds up the next one until he is done.
+        var last = await transaction.FirstAsync($"insert into invoice_numbers as n (year, last) values ({now.UtcDateTime.Year}, 1) on conflict (year) do update set last = n.last + 1 returning last", r => r.GetInt32(0), cancel);
         await transaction.ExecuteAsync($"""
             insert into invoices (organization_id, id, kind, number, status, billing_reason, currency, subtotal_cents, tax_cents, discount_cents, total_cents, credits_applied_cents, amount_due_cents, amount_paid_cents,
               description, period_start, period_end, bill_month, finalized_at, paid_at, push_due_at, created_at, updated_at, bill_to, bill_from)

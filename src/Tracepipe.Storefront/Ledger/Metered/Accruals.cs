@@ -7,14 +7,15 @@ namespace Tracepipe.Storefront.Ledger;
 /// <param name="OriginMonth">When it was used: an earlier month when that was closed before the use was reported.</param>
 /// <param name="Quantity">Exact.</param>
 /// <param name="Series">0 while it grows; what an invoice has taken has a higher one.</param>
+/// <param name="TakenAs">The series it has or will have once it is taken: with the count of postings it names a decision, also when another begins at 0 after an invoice in the middle of a month.</param>
 /// <param name="HeldBackMinor">Cents that neither credits nor the cap had room for.</param>
-internal sealed record Accrual(DateOnly BillMonth, DateOnly OriginMonth, string Meter, decimal UnitPrice, decimal Quantity, long CreditsMinor, long MeteredMinor, long HeldBackMinor, int Postings, DateTimeOffset? UnsettledSince, int Series)
+internal sealed record Accrual(DateOnly BillMonth, DateOnly OriginMonth, string Meter, decimal UnitPrice, decimal Quantity, long CreditsMinor, long MeteredMinor, long HeldBackMinor, int Postings, DateTimeOffset? UnsettledSince, int Series, int TakenAs)
 {
     /// <summary>Cents that somebody has paid or will be asked for.</summary>
     public long DecidedMinor => CreditsMinor + MeteredMinor + HeldBackMinor;
 
     internal static Accrual Read(NpgsqlDataReader r) => new(r.GetFieldValue<DateOnly>(0), r.GetFieldValue<DateOnly>(1), r.GetString(2), r.GetDecimal(3) / 1.000000000000000000m, r.GetDecimal(4) / 1.000000000000000000m,
-        r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt32(8), r.IsDBNull(9) ? null : r.GetFieldValue<DateTimeOffset>(9), r.GetInt32(10));
+        r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt32(8), r.IsDBNull(9) ? null : r.GetFieldValue<DateTimeOffset>(9), r.GetInt32(10), r.GetInt32(11));
 }
 
 /// <summary>Adds up what is used beyond the included (billing rules, decision 7). Callers hold the organization's lock.</summary>
@@ -63,8 +64,9 @@ internal static class Accruals
 
     /// <summary>Asks for all accruals of a bill month.</summary>
     public static Answer<IReadOnlyList<Accrual>> AskMonth(Questions q, Guid organization, DateOnly month) => q.List($"""
-        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series
-        from accruals where organization_id = {organization} and bill_month = {month} order by meter, unit_price, origin_month, series
+        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series,
+          case when series > 0 then series else 1 + (select max(o.series) from accruals o where o.organization_id = a.organization_id and o.bill_month = a.bill_month) end
+        from accruals a where organization_id = {organization} and bill_month = {month} order by meter, unit_price, origin_month, series
         """, Accrual.Read);
 
     /// <summary>The month whose invoice can still show it.</summary>

@@ -69,8 +69,9 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     public static async Task<long> PayHeldBackAsync(Guid organization, bool fromCardToo, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         var owed = await transaction.ListAsync($"""
-            select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series
-            from accruals where organization_id = {organization} and held_back_minor > 0 order by bill_month, meter, unit_price, origin_month
+            select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series,
+              case when series > 0 then series else 1 + (select max(o.series) from accruals o where o.organization_id = a.organization_id and o.bill_month = a.bill_month) end
+            from accruals a where organization_id = {organization} and held_back_minor > 0 order by bill_month, meter, unit_price, origin_month
             """, Accrual.Read, cancel);
         var paid = 0L;
         foreach (var accrual in owed)
@@ -84,14 +85,15 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
             if (!isOpen)
                 await transaction.ExecuteAsync($"""
                     insert into bill_items (organization_id, id, bill_month, kind, meter, unit_price, quantity, amount_minor, credits_minor, origin_month, cause, metered_month)
-                    values ({organization}, {Guid.CreateVersion7()}, {open}, 'held_back', {accrual.Meter}, {accrual.UnitPrice}, {(credits + metered) / 100m / accrual.UnitPrice}, {credits + metered}, {credits}, {accrual.OriginMonth}, {await NameAsync(organization, accrual, transaction, cancel)}, {open})
+                    values ({organization}, {Guid.CreateVersion7()}, {open}, 'held_back', {accrual.Meter}, {accrual.UnitPrice}, {(credits + metered) / 100m / accrual.UnitPrice}, {credits + metered}, {credits}, {accrual.OriginMonth}, {Name(accrual)}, {open})
                     """, cancel);
         }
         return paid;
     }
 
     private static Task<IReadOnlyList<Accrual>> OpenAsync(Guid organization, DateOnly? month, Transaction transaction, CancellationToken cancel) => transaction.ListAsync($"""
-        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series
+        select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series,
+          case when series > 0 then series else 1 + (select max(o.series) from accruals o where o.organization_id = a.organization_id and o.bill_month = a.bill_month) end
         from accruals a where organization_id = {organization} and series = 0 and (bill_month = {month}::date
           or {month}::date is null and not exists (select 1 from bill_months m where m.organization_id = a.organization_id and m.bill_month = a.bill_month))
         order by bill_month, meter, unit_price, origin_month
@@ -108,7 +110,7 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     /// <summary>Pays so many cents: from credits while they last, else metered within the cap of a month.</summary>
     private static async Task<(long Credits, long Metered)> PayAsync(Guid organization, Accrual accrual, long cents, DateOnly? capMonth, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        var (name, memo) = (await NameAsync(organization, accrual, transaction, cancel), $"{accrual.Meter}, {accrual.OriginMonth.ToString("MMMM yyyy", CultureInfo.InvariantCulture)}");
+        var (name, memo) = (Name(accrual), $"{accrual.Meter}, {accrual.OriginMonth.ToString("MMMM yyyy", CultureInfo.InvariantCulture)}");
         var credits = (await Book.SpendAsync(organization, Money.Usd(cents), new Cause("settle", $"{name}:credits", Actor.System, now, name, memo), usedAt, transaction, cancel)).Minor;
         if (credits == cents) return (credits, 0);
         if (capMonth is not { } month) return (credits, 0);
@@ -122,10 +124,6 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
         where organization_id = {organization} and bill_month = {accrual.BillMonth} and meter = {accrual.Meter} and unit_price = {accrual.UnitPrice} and origin_month = {accrual.OriginMonth} and series = {accrual.Series}
         """, cancel);
 
-    // Each decision about an accrual has a name of its own. What grows has the number that it will be taken under: after an invoice in the middle of a month another begins at 0 again.
-    private static async Task<string> NameAsync(Guid organization, Accrual a, Transaction transaction, CancellationToken cancel)
-    {
-        var series = a.Series > 0 ? a.Series : 1 + await transaction.FirstAsync($"select max(series) from accruals where organization_id = {organization} and bill_month = {a.BillMonth}", r => r.GetInt32(0), cancel);
-        return string.Create(CultureInfo.InvariantCulture, $"{a.BillMonth:yyyy-MM}/{a.OriginMonth:yyyy-MM}/{a.Meter}/{a.UnitPrice}/{series}/{a.Postings}");
-    }
+    // Each decision about an accrual has a name of its own.
+    private static string Name(Accrual a) => string.Create(CultureInfo.InvariantCulture, $"{a.BillMonth:yyyy-MM}/{a.OriginMonth:yyyy-MM}/{a.Meter}/{a.UnitPrice}/{a.TakenAs}/{a.Postings}");
 }
