@@ -61,6 +61,7 @@ public sealed class UsageRecordsApiTests(UsageApp app) : IClassFixture<UsageApp>
         Assert.Equal(["workflow 5 0 0 free"], (await ListAsync(key, organization, "?billed=false")).Records.Select(Told));
     }
 
+    // Seen to fail when a page began with the last record of the one before.
     [Fact]
     public async Task Pages_follow_each_other_without_a_gap_also_when_new_records_come()
     {
