@@ -10,6 +10,7 @@ var benchmarks = new Dictionary<string, Func<Task>>(StringComparer.Ordinal)
     ["holds"] = HoldBenchmark.RunAsync, // a hold and its commit beside ingest
     ["close"] = CloseBenchmark.RunAsync, // the close of a month of 10,000 organizations
     ["usage"] = UsageBenchmark.RunAsync, // pages of an organization with many events and with few
+    ["uploads"] = UploadBenchmark.RunAsync, // 50 uploads at once and what other requests notice of them
     ["traces"] = TraceBenchmark.RunAsync, // taking a 1 GB trace in against a bare pass of the JSON reader, and other languages' parsers
 };
 

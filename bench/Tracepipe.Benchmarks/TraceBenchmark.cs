@@ -27,7 +27,8 @@ internal static class TraceBenchmark
             var (large, small) = (Path.Combine(folder, "large.json"), Path.Combine(folder, "small.json"));
             await GenerateAsync(large, Large);
             await GenerateAsync(small, Small);
-            var intake = new Intake(new TraceFiles(Path.Combine(folder, "traces")), Options.Create(new TracesOptions()));
+            using var threads = new QuietThreads();
+            var intake = new Intake(new TraceFiles(Path.Combine(folder, "traces"), threads), threads, Options.Create(new TracesOptions()));
             await TakeAsync(intake, small, folder); // the compiler is warm, the pools are filled
             await BareAsync(small);
 
@@ -46,7 +47,7 @@ internal static class TraceBenchmark
             Report("ratio, median", ratios[Rounds / 2], 0.5);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  memory of the product grew by at most {growth / 1e6:0} MB (at most 64): {(growth <= 64_000_000 ? "ok" : "MISSED")}"));
 
-            var parse = await TimedAsync(() => ParseAsync(large));
+            var parse = await TimedAsync(() => ParseAsync(threads, large));
             var hash = await TimedAsync(() => HashAsync(large));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  of this, each alone, by processor time: parse {Large / 1e6 / parse.Processor:0} MB/s, SHA-256 {Large / 1e6 / hash.Processor:0} MB/s"));
 
@@ -100,10 +101,10 @@ internal static class TraceBenchmark
         File.Delete(Path.Combine(folder, "traces", "incoming", id.ToString("N")));
     }
 
-    private static async Task ParseAsync(string path)
+    private static async Task ParseAsync(QuietThreads threads, string path)
     {
         await using var file = new FileStream(path, new FileStreamOptions { BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
-        await UnpackedTrace.ReadAsync(file, new TraceLimits(), CancellationToken.None);
+        await UnpackedTrace.ReadAsync(file, new TraceLimits(), threads, CancellationToken.None);
     }
 
     private static async Task HashAsync(string path)

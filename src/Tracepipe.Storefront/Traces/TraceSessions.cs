@@ -55,7 +55,7 @@ internal sealed class TraceSessions(Database database, Standings standings, Stor
             var charged = await storage.ChangeAsync(organization, trace.Bytes, now, transaction, cancel);
             await transaction.ExecuteAsync($"insert into trace_files (organization_id, sha256, bytes, stored_at, charged_before) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}, {charged})", cancel);
         }
-        files.Keep(trace.Id, organization, trace.Sha256);
+        await files.KeepAsync(trace.Id, organization, trace.Sha256);
         var days = await transaction.FirstAsync($"select keep_days from trace_retention where organization_id = {organization}", r => (int?)r.GetInt32(0), cancel);
         var keepUntil = days is { } d ? now.AddDays(d) : (DateTimeOffset?)null;
         var id = Guid.CreateVersion7(now);

@@ -22,8 +22,9 @@ internal static class TracesModule
         var services = builder.Services;
         services.AddOptions<TracesOptions>().BindConfiguration("Traces").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(s => new TraceFiles(s.GetRequiredService<IOptions<TracesOptions>>().Value.Folder is { Length: > 0 } typed
-            ? Paths.Typed(typed) : Path.Combine(DatabaseHost.DataFolder(s.GetRequiredService<IConfiguration>()), "traces")));
+            ? Paths.Typed(typed) : Path.Combine(DatabaseHost.DataFolder(s.GetRequiredService<IConfiguration>()), "traces"), s.GetRequiredService<QuietThreads>()));
         services.AddSingleton<Suites>(s => () => [.. s.GetRequiredService<Catalogs>().Current.Prices.Suites.Select(c => new Suite(c.Id, c.Name))]);
+        services.AddSingleton<QuietThreads>();
         services.AddSingleton<Intake>();
         services.AddSingleton<TraceSessions>();
         services.AddSingleton<TraceUploads>();

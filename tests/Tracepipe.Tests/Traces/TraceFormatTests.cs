@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using Tracepipe.Storefront.Traces;
 using Tracepipe.Storefront.Traces.Formats;
 
 namespace Tracepipe.Tests.Traces;
@@ -7,6 +8,8 @@ namespace Tracepipe.Tests.Traces;
 /// <summary>Catches: a trace that Chrome's viewer opens but we refuse, a damaged one that we take, and a summary that miscounts.</summary>
 public sealed class TraceFormatTests
 {
+    private static readonly QuietThreads Threads = new();
+
     private const string Events = """
         {"args":{"name":"Browser"},"cat":"__metadata","name":"process_name","ph":"M","pid":7,"tid":0,"ts":0},
         {"args":{"name":"CrBrowserMain"},"cat":"__metadata","name":"thread_name","ph":"M","pid":7,"tid":9,"ts":0},
@@ -175,18 +178,18 @@ public sealed class TraceFormatTests
     {
         var whole = await ReadAsync($"[{Events}]");
         foreach (var size in (int[])[1, 2, 3, 7, 64])
-            Assert.Equivalent(whole, await UnpackedTrace.ReadAsync(new Dripping(Bytes($"[{Events}]"), size), new TraceLimits(), TestContext.Current.CancellationToken), strict: true);
+            Assert.Equivalent(whole, await UnpackedTrace.ReadAsync(new Dripping(Bytes($"[{Events}]"), size), new TraceLimits(), Threads, TestContext.Current.CancellationToken), strict: true);
     }
 
     private static async Task RefusedAsync(byte[] file, TraceFault fault, TraceLimits? limits = null)
     {
-        var refused = await Assert.ThrowsAsync<MalformedTraceException>(() => UnpackedTrace.ReadAsync(new MemoryStream(file), limits ?? new TraceLimits(), TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<MalformedTraceException>(() => UnpackedTrace.ReadAsync(new MemoryStream(file), limits ?? new TraceLimits(), Threads, TestContext.Current.CancellationToken));
         Assert.Equal(fault, refused.Fault);
     }
 
     private static Task<TraceSummary> ReadAsync(string text) => ReadAsync(Bytes(text));
 
-    private static Task<TraceSummary> ReadAsync(byte[] file) => UnpackedTrace.ReadAsync(new MemoryStream(file), new TraceLimits(), TestContext.Current.CancellationToken);
+    private static Task<TraceSummary> ReadAsync(byte[] file) => UnpackedTrace.ReadAsync(new MemoryStream(file), new TraceLimits(), Threads, TestContext.Current.CancellationToken);
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 

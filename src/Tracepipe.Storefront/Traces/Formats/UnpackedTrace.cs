@@ -9,15 +9,15 @@ internal static class UnpackedTrace
     private const int FirstBuffer = 256 * 1024;
 
     /// <exception cref="MalformedTraceException">Not a trace, breaks off, or grows beyond a limit.</exception>
-    public static async Task<TraceSummary> ReadAsync(Stream file, TraceLimits limits, CancellationToken cancel)
+    public static async Task<TraceSummary> ReadAsync(Stream file, TraceLimits limits, QuietThreads threads, CancellationToken cancel)
     {
         await using var packed = new Watched(file, limits.FileBytes);
         var isPacked = await packed.BeginsWithGzipAsync(cancel);
-        if (!isPacked) return await ParseAsync(packed, limits, packed, isPacked, cancel);
+        if (!isPacked) return await ParseAsync(packed, limits, threads, packed, isPacked, cancel);
         await using var unpacked = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
         try
         {
-            return await ParseAsync(unpacked, limits, packed, isPacked, cancel);
+            return await ParseAsync(unpacked, limits, threads, packed, isPacked, cancel);
         }
         catch (InvalidDataException broken)
         {
@@ -25,7 +25,7 @@ internal static class UnpackedTrace
         }
     }
 
-    private static async Task<TraceSummary> ParseAsync(Stream source, TraceLimits limits, Watched packed, bool isPacked, CancellationToken cancel)
+    private static async Task<TraceSummary> ParseAsync(Stream source, TraceLimits limits, QuietThreads threads, Watched packed, bool isPacked, CancellationToken cancel)
     {
         var parser = new TraceParser(limits);
         var buffer = new byte[FirstBuffer];
@@ -45,7 +45,8 @@ internal static class UnpackedTrace
                 isFirst = false;
                 if (buffer.AsSpan(0, held).StartsWith("\uFEFF"u8)) skip = 3;
             }
-            var read = skip + parser.Read(buffer.AsSpan(skip, held - skip), isEnd: false);
+            var (bytes, from, end) = (buffer, skip, held);
+            var read = skip + await threads.RunAsync(() => parser.Read(bytes.AsSpan(from, end - from), isEnd: false));
             held -= read;
             if (read > 0) buffer.AsSpan(read, held).CopyTo(buffer);
             if (held == buffer.Length)

@@ -8,7 +8,7 @@ namespace Tracepipe.Storefront.Traces.Storage;
 internal sealed record Received(Guid Id, byte[] Sha256, long Bytes, TraceSummary Summary);
 
 /// <summary>Takes traces in: stores and reads them in one pass. What is refused leaves nothing on disk.</summary>
-internal sealed class Intake(TraceFiles files, IOptions<TracesOptions> options)
+internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<TracesOptions> options)
 {
     private TraceLimits Limits => new() { FileBytes = options.Value.MaxFileBytes, UnpackedBytes = options.Value.MaxUnpackedBytes };
 
@@ -43,10 +43,10 @@ internal sealed class Intake(TraceFiles files, IOptions<TracesOptions> options)
 
     private async Task<(Received? Trace, Problem? Refused)> ReadAsync(Guid id, Stream source, FileStream? keep, CancellationToken cancel)
     {
-        await using var recorder = new Recorder(source, keep);
+        await using var recorder = new Recorder(source, keep, threads);
         try
         {
-            var summary = await UnpackedTrace.ReadAsync(recorder, Limits, cancel);
+            var summary = await UnpackedTrace.ReadAsync(recorder, Limits, threads, cancel);
             return (new Received(id, await recorder.FinishAsync(), recorder.Bytes, summary), null);
         }
         catch (MalformedTraceException wrong)

@@ -6,7 +6,7 @@ namespace Tracepipe.Storefront.Traces.Storage;
 /// A stream whose bytes are hashed and written to a file while somebody reads them: a trace is read once. Hashing and writing run beside the reader, one
 /// piece behind it.
 /// </summary>
-internal sealed class Recorder(Stream source, FileStream? file) : Stream
+internal sealed class Recorder(Stream source, FileStream? file, QuietThreads threads) : Stream
 {
     private const int PieceBytes = 1 << 19;
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -34,7 +34,7 @@ internal sealed class Recorder(Stream source, FileStream? file) : Stream
     {
         await StoreAsync();
         await behind;
-        file?.Flush(flushToDisk: true);
+        if (file is not null) await threads.RunAsync(() => file.Flush(flushToDisk: true));
         return hash.GetHashAndReset();
     }
 
@@ -78,10 +78,10 @@ internal sealed class Recorder(Stream source, FileStream? file) : Stream
         (filling, storing) = (storing, filling);
         var (piece, length) = (storing, filled);
         filled = 0;
-        behind = Task.Run(() =>
+        behind = threads.RunAsync(() =>
         {
             hash.AppendData(piece.AsSpan(0, length));
             file?.Write(piece.AsSpan(0, length));
-        }, CancellationToken.None);
+        });
     }
 }

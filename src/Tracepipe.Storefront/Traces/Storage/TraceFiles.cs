@@ -6,7 +6,7 @@ namespace Tracepipe.Storefront.Traces.Storage;
 /// Traces on disk: a file per content and organization, named by its SHA-256. A file arrives under <c>incoming</c>, is flushed, and gets its name in one
 /// step, so that under a name there is always a whole file.
 /// </summary>
-internal sealed class TraceFiles(string root)
+internal sealed class TraceFiles(string root, QuietThreads threads)
 {
     public string Root { get; } = root;
 
@@ -25,7 +25,7 @@ internal sealed class TraceFiles(string root)
     public void DropIncoming(Guid id) => File.Delete(IncomingPath(id));
 
     /// <summary>Gives what has arrived its name; it stays under <c>incoming</c> as well until it is dropped there. What has that name already is the same content and stays. The file must have been flushed.</summary>
-    public void Keep(Guid incoming, Guid organization, ReadOnlySpan<byte> sha256)
+    public Task KeepAsync(Guid incoming, Guid organization, byte[] sha256) => threads.RunAsync(() =>
     {
         var path = PathOf(organization, sha256);
         var folder = Path.GetDirectoryName(path)!;
@@ -38,7 +38,7 @@ internal sealed class TraceFiles(string root)
         }
         HardLink.Make(IncomingPath(incoming), path);
         FolderFlush.Flush(folder);
-    }
+    });
 
     /// <exception cref="FileNotFoundException">The file has been erased.</exception>
     public FileStream Read(Guid organization, ReadOnlySpan<byte> sha256) => Open(PathOf(organization, sha256));

@@ -21,7 +21,7 @@ internal sealed record TraceUpload(Guid OrganizationId, Guid Id, long Bytes, lon
 /// Uploads in pieces, which survive broken connections and restarts: a piece is on disk before its offset is in the database, so that what the offset says
 /// is always there. One request at a time writes to an upload.
 /// </summary>
-internal sealed class TraceUploads(Database database, TraceFiles files, Intake intake, TraceSessions sessions, IOptions<TracesOptions> options, TimeProvider clock)
+internal sealed class TraceUploads(Database database, TraceFiles files, Intake intake, QuietThreads threads, TraceSessions sessions, IOptions<TracesOptions> options, TimeProvider clock)
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
@@ -137,7 +137,7 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
     // On disk first, then the offset; and the sender may be gone, which is no reason to forget what it sent.
     private async Task MarkAsync(FileStream file, TraceUpload upload, Guid lease, long received)
     {
-        file.Flush(flushToDisk: true);
+        await threads.RunAsync(() => file.Flush(flushToDisk: true));
         var now = clock.GetUtcNow();
         await using var transaction = await database.BeginAsync(upload.OrganizationId, person: null, CancellationToken.None);
         var held = await transaction.ExecuteAsync($"""
