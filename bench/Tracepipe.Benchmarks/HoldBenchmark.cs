@@ -10,16 +10,16 @@ namespace Tracepipe.Benchmarks;
 /// </summary>
 internal static class HoldBenchmark
 {
-    private const int Organizations = 50, PairsPerSecond = 200, EventsPerSecond = 5000, Seconds = 10;
+    private const int Organizations = 100, PairsPerSecond = 200, EventsPerSecond = 5000, Seconds = 10;
 
     public static async Task RunAsync()
     {
         await using var product = await Product.StartAsync();
         using var backend = await Backend.StartAsync(product, Organizations);
         await Sql.ExecuteAsync(backend.ConnectionString, """
-            update standings s set plan = case o.n % 2 when 0 then 'bench' else 'pro' end, plan_source = 'contract', catalog_version = (select max(version) from catalog_versions), plan_state = 'active',
+            update standings s set plan = case o.n % 2 when 0 then 'bench' else 'team' end, plan_source = 'contract', catalog_version = (select max(version) from catalog_versions), plan_state = 'active',
               period_anchor = date_trunc('month', now()), changed_at = now() from (select id, row_number() over (order by id) as n from organizations) o where o.id = s.organization_id;
-            insert into quotas (organization_id, pocket, meter, period_start, used) select organization_id, 'included', 'workflow', period_anchor, 100 from standings where plan = 'pro';
+            insert into quotas (organization_id, pocket, meter, period_start, used) select organization_id, 'included', 'workflow', period_anchor, 500 from standings where plan = 'team';
             update billing_accounts set auto_billing_enabled = true, status = 'active', spend_cap_cents = 1000000000;
             insert into payment_methods (organization_id, id, type, is_default, attached_at) select organization_id, 'pm_' || replace(organization_id::text, '-', ''), 'card', true, now() from billing_accounts;
             """);
