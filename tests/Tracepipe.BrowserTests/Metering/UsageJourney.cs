@@ -31,7 +31,7 @@ public sealed class UsageJourney(BrowserFixture browser, UsageJourney.Limited ap
         await Expect(page.Locator("[data-chart-plot] canvas")).ToHaveCountAsync(3);
         await page.Locator("turbo-frame").Last.ScrollIntoViewIfNeededAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Rate limits" })).ToBeVisibleAsync();
-        await Expect(page.GetByRole(AriaRole.Meter, new() { Name = "Requests per minute, Production ingest" })).ToHaveAttributeAsync("data-level", new System.Text.RegularExpressions.Regex("warning|full")); // requests come back while we look
+        await Expect(page.GetByRole(AriaRole.Meter, new() { Name = "Requests per minute, Production ingest" })).ToHaveAttributeAsync("data-level", new System.Text.RegularExpressions.Regex("warning|full", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))); // requests come back while we look
         await Expect(page.GetByRole(AriaRole.Row, new() { Name = "Production ingest" }).Last).ToContainTextAsync("/ 100");
         if (width > 640) Assert.True(int.Parse(await page.Locator("[aria-labelledby=rate-limits] tbody tr").First.Locator("td").Last.InnerTextAsync()) > 0); // were too many
         await IsFlawlessAsync(page, $"usage/usage-{width}");
