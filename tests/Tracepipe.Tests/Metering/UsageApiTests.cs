@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Tests.App;

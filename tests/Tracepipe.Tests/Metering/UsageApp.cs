@@ -3,7 +3,6 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Tests.App;
-using Tracepipe.Tests.Keys;
 using Tracepipe.Tests.Traces;
 
 namespace Tracepipe.Tests.Metering;

@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
-using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
 using Tracepipe.Tests.Metering;
 
