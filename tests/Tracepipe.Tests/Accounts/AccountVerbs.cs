@@ -48,6 +48,9 @@ internal static partial class AccountVerbs
         return (await TestApp.Http.SendAsync(request)).StatusCode is HttpStatusCode.OK;
     }
 
+    /// <summary>What is kept of the secret in a mailed link, as SQL.</summary>
+    public static string HashInMail(string link) => $"'\\x{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(link.Split("token=")[1])))}'";
+
     public static async Task<string> BodyAsync(this HttpResponseMessage response) => await response.Content.ReadAsStringAsync();
 
     /// <summary>The body without what differs between any two answers: antiforgery tokens and nonces.</summary>

@@ -62,8 +62,17 @@ public sealed class CrossSiteTests(ProxiedApp app) : IClassFixture<ProxiedApp>
         var page = await browser.GetAsync("/register");
         var cookies = page.Headers.GetValues("Set-Cookie").ToList();
         Assert.NotEmpty(cookies);
+        var document = await TestBrowser.ParseAsync(page);
+        var fields = document.Forms.Single(f => f.QuerySelector("input[type=password]") is not null).Elements.Where(e => e.GetAttribute("name") is not null).ToDictionary(e => e.GetAttribute("name")!,
+            e => e.GetAttribute("type") switch { "email" => AccountVerbs.NewEmail(), "password" => AccountVerbs.Password, "hidden" => e.GetAttribute("value") ?? "", _ => "Ada" });
+        using var register = new HttpRequestMessage(HttpMethod.Post, "/register") { Content = new FormUrlEncodedContent(fields) };
+        register.Headers.Add("Cookie", string.Join("; ", cookies.Select(c => c.Split(';')[0]))); // this browser itself would not send them in the clear
+        var registered = await browser.Http.SendAsync(register);
+        Assert.Equal(HttpStatusCode.SeeOther, registered.StatusCode);
+        cookies.AddRange(registered.Headers.GetValues("Set-Cookie"));
+        Assert.Contains(cookies, c => c.StartsWith("__Host-tracepipe-browser=", StringComparison.Ordinal));
         Assert.All(cookies, c => Assert.StartsWith("__Host-", c, StringComparison.Ordinal));
-        Assert.All(cookies, c => Assert.Contains("secure", c, StringComparison.OrdinalIgnoreCase));
+        foreach (var word in new[] { "secure", "httponly", "samesite=lax", "path=/" }) Assert.All(cookies, c => Assert.Contains(word, c, StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]

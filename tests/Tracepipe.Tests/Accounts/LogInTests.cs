@@ -6,6 +6,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Tracepipe.Storefront.Accounts;
+using Tracepipe.Storefront.Accounts.LogIn;
 using Tracepipe.Storefront.Accounts.Passwords;
 using Tracepipe.Tests.App;
 using Xunit;
@@ -172,6 +173,33 @@ public sealed class LogInTests(ProxiedApp app) : IClassFixture<ProxiedApp>
         using var stranger = app.NewBrowserAt("192.0.2.78");
         for (var i = 0; i < 6; i++) Assert.Equal(HttpStatusCode.UnprocessableEntity, (await stranger.LogInAsync("nobody@example.com", $"wrong password {i}")).StatusCode);
         Assert.Equal(HttpStatusCode.TooManyRequests, (await stranger.LogInAsync("Nobody@Example.com", "wrong password 7")).StatusCode);
+    }
+
+    // Seen to fail when a device was known to everybody.
+    [Fact]
+    public async Task A_browser_known_to_one_person_is_a_strangers_to_another()
+    {
+        var (stranger, victim) = (await app.NewPersonAsync(), await app.NewPersonAsync());
+        await stranger.Browser.LogOutAsync();
+        for (var i = 0; i < 6; i++) Assert.Equal(HttpStatusCode.UnprocessableEntity, (await stranger.Browser.LogInAsync(victim.Email, $"wrong password {i}")).StatusCode);
+        using var elsewhere = app.NewBrowserAt("192.0.2.79");
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await elsewhere.LogInAsync(victim.Email, "wrong password 7")).StatusCode); // all of them counted against the account
+    }
+
+    // Seen to fail when a network could ask for mails without end.
+    [Fact]
+    public async Task A_network_that_asks_for_many_mails_waits()
+    {
+        var delays = app.Services.GetRequiredService<Delays>();
+        var asked = 0;
+        while (await delays.TakeMailAsync("192.0.2.80", CancellationToken.None) is null) Assert.True(++asked < 200, "It is never refused.");
+        Assert.InRange(asked, 100, 110);
+        using var browser = app.NewBrowserAt("192.0.2.80");
+        foreach (var answer in new[] { await browser.SubmitAsync("/forgot-password", new() { ["Email"] = NewEmail() }), await browser.RegisterAsync(NewEmail()) })
+        {
+            Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+            Assert.NotNull(answer.Headers.RetryAfter);
+        }
     }
 
     // Seen to fail when the forwarded address was believed from anywhere.

@@ -8,6 +8,10 @@ namespace Tracepipe.Tests.Accounts;
 /// <summary>Catches: an account that exists before its address is proved, a link that brings a stranger's password to life, answers that tell who has an account.</summary>
 public sealed class RegistrationTests(TestApp app) : IClassFixture<TestApp>
 {
+    private const string Twenty = "twenty letters it is";
+    private const string Hundred = Twenty + Twenty + Twenty + Twenty + Twenty;
+    private const string TwoHundredAndOne = Hundred + Hundred + "!";
+
     [Fact]
     public async Task The_mailed_link_makes_the_person_and_opens_the_dashboard()
     {
@@ -92,10 +96,13 @@ public sealed class RegistrationTests(TestApp app) : IClassFixture<TestApp>
         await attacker.RegisterAsync(email, attackers, "Send money to evil.example");
         var link = await app.LinkInMailAsync(email);
         Assert.DoesNotContain("evil.example", await app.ScalarAsync<string>($"select body from mails where recipient = '{email}'"), StringComparison.Ordinal);
+        Assert.Equal(1, await app.CountAsync($"registrations where email = '{email}' and token_hash = {AccountVerbs.HashInMail(link)}")); // whoever reads the table cannot open it
 
         var page = await victim.PageAsync(link);
         Assert.Equal("Finish your account", page.QuerySelector("h1")!.TextContent);
         Assert.DoesNotContain("evil.example", page.DocumentElement.OuterHtml, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await victim.SubmitAsync(link, new() { ["Name"] = "Victoria", ["New password"] = "password123" })).StatusCode); // the rules hold here, too
+        Assert.False(await victim.IsInAsync());
         await victim.SubmitAsync(link, new() { ["Name"] = "Victoria", ["New password"] = "only I know this sentence" });
         Assert.True(await victim.IsInAsync());
         Assert.False(await attacker.IsInAsync());
@@ -167,6 +174,7 @@ public sealed class RegistrationTests(TestApp app) : IClassFixture<TestApp>
     [InlineData("Password123", "lists that attackers try first")]
     [InlineData("QWERTYUIOP", "lists that attackers try first")]
     [InlineData("zzzzzzzzzzzzzz", "lists that attackers try first")]
+    [InlineData(TwoHundredAndOne, "200 characters or fewer")]
     [InlineData("ada.lovelace", "your name or address")]
     [InlineData("ada-the-first", "your name or address")]
     public async Task A_weak_password_is_refused_at_its_field(string password, string sentence)

@@ -54,6 +54,27 @@ public sealed class SchemaTests(TestApp app) : IClassFixture<TestApp>
         }
     }
 
+    // Seen to fail when the walls of one table were taken down, and when the log could be changed.
+    [Fact]
+    public async Task Every_table_of_an_organization_that_pages_reach_has_its_walls_and_what_is_in_the_audit_log_stays()
+    {
+        Assert.Empty(await RealAsync("""
+            select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id' and not a.attisdropped
+            where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and not c.relrowsecurity
+              and has_any_column_privilege('tracepipe_web', c.oid, 'select, insert, update')
+            """));
+        foreach (var role in new[] { "tracepipe_web", "tracepipe_work" })
+        {
+            await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(app.ConnectionString) { Options = $"-c role={role}", Pooling = false }.ConnectionString);
+            await connection.OpenAsync();
+            foreach (var change in new[] { "update audit_entries set target = 'x'", "delete from audit_entries", "truncate audit_entries" })
+            {
+                await using var command = new NpgsqlCommand(change, connection);
+                Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState);
+            }
+        }
+    }
+
     private async Task<List<string>> RealAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(app.ConnectionString);

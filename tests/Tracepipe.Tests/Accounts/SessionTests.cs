@@ -35,6 +35,22 @@ public sealed class SessionTests(TestApp app) : IClassFixture<TestApp>
         Assert.NotEqual(session, await app.ScalarAsync<Guid>($"select id from signed_in_devices where person_id = '{person.Id}' and revoked_at is null"));
     }
 
+    // Seen to fail when the session that the browser had was left alone.
+    [Fact]
+    public async Task Logging_in_on_top_of_a_session_ends_that_session()
+    {
+        var person = await app.NewPersonAsync();
+        var before = person.Browser.Stolen(app);
+        using var signedOut = app.NewBrowser();
+        var page = await TestBrowser.ParseAsync(await signedOut.GetAsync("/login"));
+        var fields = page.Forms.Single(f => f.QuerySelector("input[type=password]") is not null).Elements.Where(e => e.GetAttribute("name") is not null).ToDictionary(e => e.GetAttribute("name")!,
+            e => e.GetAttribute("type") switch { "email" => person.Email, "password" => person.Password, _ => e.GetAttribute("value") ?? "" });
+        fields["__RequestVerificationToken"] = await person.Browser.TokenAsync();
+        Assert.Equal(HttpStatusCode.SeeOther, (await person.Browser.Http.PostAsync("/login", new FormUrlEncodedContent(fields))).StatusCode);
+        Assert.True(await person.Browser.IsInAsync());
+        Assert.False(await app.OpensAsync(before));
+    }
+
     // Seen to fail when neither the sessions' rows were ended nor the stamp compared; either alone is enough.
     [Fact]
     public async Task Changing_the_password_signs_every_other_browser_out_and_this_one_goes_on()
@@ -72,6 +88,9 @@ public sealed class SessionTests(TestApp app) : IClassFixture<TestApp>
         var refused = await person.Browser.SubmitAsync("/settings/security", new() { ["Current password"] = "somebody else's guess", ["New password"] = "another walk, another rain" });
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         Assert.Contains("This is not your password.", await refused.BodyAsync(), StringComparison.Ordinal);
+        var weak = await person.Browser.SubmitAsync("/settings/security", new() { ["Current password"] = person.Password, ["New password"] = "password123" });
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, weak.StatusCode);
+        Assert.Contains("lists that attackers try first", await weak.BodyAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -80,6 +80,7 @@ public sealed class InboxTests(QuietBillingApp app) : IClassFixture<QuietBilling
             await reached.Task.WaitAsync(TimeSpan.FromSeconds(20));
             await app.Worker.StopAsync(CancellationToken.None);
             app.Faults.Reached = null;
+            Assert.Equal(before + kill + (place == "inbox.committed" ? 1 : 0), await AddedAsync(organization)); // the effect and "done" are one transaction
             await app.Worker.StartAsync(CancellationToken.None);
             app.Clock.Advance(Storefront.Billing.Inbox.Lease + TimeSpan.FromSeconds(1));
             await app.SettledAsync();
@@ -157,6 +158,10 @@ public sealed class InboxTests(QuietBillingApp app) : IClassFixture<QuietBilling
         Assert.All(answers, code => Assert.Equal(200, code));
         await app.SettledAsync();
         Assert.Equal(20, await AddedAsync(organization));
+        var tries = await app.ScalarAsync<long>("select sum(tries) from stripe_events where id like 'evt_copy%'");
+        foreach (var body in bodies) Assert.Equal(200, await app.DeliverAsync(body));
+        await app.SettledAsync();
+        Assert.Equal(tries, await app.ScalarAsync<long>("select sum(tries) from stripe_events where id like 'evt_copy%'")); // what is done is not taken up again
         Assert.Equal(await app.TruthAsync(organization), await app.ProjectionAsync(organization));
     }
 

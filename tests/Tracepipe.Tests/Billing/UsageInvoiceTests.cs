@@ -95,6 +95,34 @@ public sealed class UsageInvoiceApp(TestServers servers) : TimedPlanApp(servers)
 /// <summary>Catches: a month invoiced twice or not at all, an invoice that is not the sum of its use, a charge twice, a reminder that lies.</summary>
 public sealed class UsageInvoiceTests(UsageInvoiceApp app) : IClassFixture<UsageInvoiceApp>
 {
+    // Scenario 4. Seen to fail when the last card could always be removed, and when only the plan, and only the use, was asked about.
+    [Fact]
+    public async Task The_last_card_stays_while_use_is_not_paid_or_a_plan_is_paid_with_it()
+    {
+        var idle = await app.NewUserAsync(usesFree: false);
+        await idle.CallAsync(HttpMethod.Delete, $"{idle.Account}/payment-methods/{(await idle.CardsAsync())[0].Text("id")}", 204);
+
+        var user = await app.NewUserAsync();
+        var first = (await user.CardsAsync())[0].Text("id");
+        await app.TokensAsync(user.Organization, 600_000);
+        var kept = await user.CallAsync(HttpMethod.Delete, $"{user.Account}/payment-methods/{first}", 409);
+        Assert.Equal("conflict", kept.Text("code"));
+        Assert.StartsWith("$5.00 of use is not paid yet", kept.Text("detail"), StringComparison.Ordinal);
+        var second = await user.AddCardAsync("pm_card_mastercard");
+        await user.CallAsync(HttpMethod.Delete, $"{user.Account}/payment-methods/{first}", 204); // another one pays
+        Assert.Equal((second, second, second), await user.DefaultsAsync());
+        await user.CallAsync(HttpMethod.Delete, $"{user.Account}/payment-methods/{second}", 409);
+
+        var subscriber = await app.NewBuyerAsync();
+        await app.SubscribeAsync(subscriber, "pro");
+        if ((await subscriber.CardsAsync()).Count == 0) await subscriber.AddCardAsync();
+        var only = Assert.Single(await subscriber.CardsAsync()).Text("id");
+        Assert.StartsWith("Your plan is paid with this payment method", (await subscriber.CallAsync(HttpMethod.Delete, $"{subscriber.Account}/payment-methods/{only}", 409)).Text("detail"), StringComparison.Ordinal);
+        var posted = await subscriber.Person.Browser.SubmitAsync(subscriber.Page, button: "Remove card");
+        Assert.Contains("Your plan is paid with this payment method", (await TestBrowser.ParseAsync(await subscriber.Person.Browser.FollowAsync(posted))).Body!.TextContent, StringComparison.Ordinal);
+        Assert.Equal(only, Assert.Single(await subscriber.CardsAsync()).Text("id"));
+    }
+
     [Fact]
     public async Task Scenario_14_the_month_is_closed_once_charged_and_paid()
     {

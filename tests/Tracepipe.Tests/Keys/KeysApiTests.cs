@@ -67,6 +67,26 @@ public sealed class KeysApiTests(KeysApp app) : IClassFixture<KeysApp>
         if (status == 403) Assert.Equal(wanted?.Split(' ')[^1] ?? "sessions:read", (await KeysApp.ErrorAsync(answer, 403, "forbidden")).GetProperty("details").GetProperty("missing").GetString());
     }
 
+    // Seen to fail when the suites of the calling key were not compared, and when they were not passed on.
+    [Fact]
+    public async Task A_key_of_one_suite_gives_that_suite_and_no_other()
+    {
+        var (full, _) = await app.NewFullKeyAsync(await app.NewOwnerAsync());
+        using var made = await app.PostAsync(full, "/v1/api-keys", """{"suite_ids":["search"],"permissions":["keys:write","sessions:read"]}""");
+        var narrow = (await KeysApp.JsonAsync(made, 201)).GetProperty("key").GetString()!;
+        foreach (var more in new[] { "\"checkout\"", "\"search\",\"checkout\"" })
+        {
+            using var refused = await app.PostAsync(narrow, "/v1/api-keys", $$"""{"suite_ids":[{{more}}],"permissions":["sessions:read"]}""");
+            Assert.Equal("checkout", (await KeysApp.ErrorAsync(refused, 403, "forbidden")).GetProperty("details").GetProperty("missing").GetString());
+        }
+        foreach (var json in new[] { """{"permissions":["sessions:read"]}""", """{"suite_ids":["search"],"permissions":["sessions:read"]}""" })
+        {
+            using var given = await app.PostAsync(narrow, "/v1/api-keys", json);
+            var id = (await KeysApp.JsonAsync(given, 201)).GetProperty("id").GetGuid();
+            Assert.Equal("search", await app.ScalarAsync<string?>($"select array_to_string(suites, ' ') from api_keys where id = '{id}'"));
+        }
+    }
+
     [Fact]
     public async Task Each_route_asks_for_its_permission()
     {

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Tests.App;
 
@@ -33,17 +35,37 @@ public sealed class RequestLimitTests(RequestLimitTests.Limited app) : IClassFix
         await KeysApp.ErrorAsync(refused, 429, "rate_limited");
         Assert.Equal(0, Number(refused, "Remaining"));
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 7);
+        using var revoking = await EventuallyRefusedAsync(() => app.CallAsync(key, $"/v1/api-keys/{Guid.CreateVersion7()}", HttpMethod.Delete)); // a change, too
+        Assert.Equal(10, Number(revoking, "Limit"));
         Assert.Equal(HttpStatusCode.OK, await app.StatusAsync(key)); // other requests have a limit of their own
     }
 
     [Fact]
     public async Task A_hundred_requests_a_minute_then_429()
     {
-        var (key, _) = await app.NewKeyAsync(await app.NewOwnerAsync());
+        var owner = await app.NewOwnerAsync();
+        var (key, _) = await app.NewFullKeyAsync(owner);
         using (var first = await app.CallAsync(key, "/v1/users/me")) Assert.Equal((100, 99), (Number(first, "Limit"), Number(first, "Remaining")));
         for (var i = 1; i < 100; i++) Assert.Equal(HttpStatusCode.OK, await app.StatusAsync(key));
         using var refused = await EventuallyRefusedAsync(() => app.CallAsync(key, "/v1/users/me"));
         await KeysApp.ErrorAsync(refused, 429, "rate_limited");
+        (await EventuallyRefusedAsync(() => app.CallAsync(key, $"/api/billing/account/{owner.OrganizationId}"))).Dispose(); // the same limit at every door
+    }
+
+    // Seen to fail when requests without a good key were not counted.
+    [Fact]
+    public async Task A_network_that_guesses_keys_is_refused_and_a_good_key_from_there_is_not()
+    {
+        var (good, _) = await app.NewKeyAsync(await app.NewOwnerAsync());
+        var limiter = app.Services.GetRequiredService<RequestLimiter>();
+        var guesses = 0;
+        while (limiter.TakeWithoutKey(new DefaultHttpContext().Response, IPAddress.Loopback) is null) Assert.True(++guesses < 10_000, "It is never refused.");
+        Assert.True(guesses > 2000, $"{guesses} guesses"); // a program that lost its key is far below
+        using var refused = await EventuallyRefusedAsync(() => app.CallAsync(ApiKeyFormat.Generate(KeyKind.Live), "/v1/users/me"));
+        await KeysApp.ErrorAsync(refused, 429, "rate_limited");
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.Equal(HttpStatusCode.OK, await app.StatusAsync(good));
+        Assert.Null(limiter.TakeWithoutKey(new DefaultHttpContext().Response, IPAddress.Parse("203.0.113.9")));
     }
 
     [Fact]

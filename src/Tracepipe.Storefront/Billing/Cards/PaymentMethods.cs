@@ -126,12 +126,14 @@ internal sealed partial class PaymentMethods(Database database, StripeConnection
         return await FindAsync(organization, id, cancel) is { } changed ? changed : BillingProblems.PaymentMethodNotFound;
     }
 
-    /// <summary>Removes one of ours for ever. When it was the default, the newest other takes its place first.</summary>
+    /// <summary>Removes one of ours for ever. When it was the default, the newest other takes its place first; the last one stays while it is needed.</summary>
     /// <returns>Null when it is gone.</returns>
     public async Task<Problem?> RemoveAsync(Guid organization, string id, Actor by, CancellationToken cancel)
     {
         if (!stripe.IsConfigured) return BillingProblems.NotConfigured;
-        if (await FindAsync(organization, id, cancel) is not { } card || await CustomerOfAsync(organization, cancel) is not { } customer) return BillingProblems.PaymentMethodNotFound;
+        var (account, cards) = await ListAsync(organization, person: null, cancel);
+        if (cards.FirstOrDefault(c => string.Equals(c.Id, id, StringComparison.Ordinal)) is not { } card || account.StripeCustomerId is not { } customer) return BillingProblems.PaymentMethodNotFound;
+        if (cards.Count == 1 && await LastCard.NeededForAsync(organization, database, cancel) is { } needed) return needed;
         try
         {
             if (card.IsDefault && await NewestOtherAsync(customer, id, cancel) is { } other
