@@ -1,4 +1,8 @@
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Tracepipe.Storefront.Billing;
+using Tracepipe.Storefront.Organizations;
+using Tracepipe.Storefront.Platform;
 using Xunit;
 
 namespace Tracepipe.Tests.Billing;
@@ -51,6 +55,26 @@ public sealed class InboxTests(QuietBillingApp app) : IClassFixture<QuietBilling
         Assert.Equal(200, await app.DeliverAsync(body));
         await app.SettledAsync();
         Assert.Equal("done", await app.StateOfAsync("evt_lying"));
+        Assert.Equal(await app.TruthAsync(organization), await app.ProjectionAsync(organization));
+    }
+
+    // Seen to fail when a look did not ask whether a later one had been written.
+    [Fact]
+    public async Task What_was_seen_earlier_does_not_overwrite_what_was_seen_later()
+    {
+        var organization = await app.NewOrganizationAsync();
+        var customer = await app.CustomerAsync(organization);
+        await app.AttachAtStripeAsync(customer);
+        var cards = app.Services.GetRequiredService<CardProjection>();
+        var earlier = await cards.LookAsync(organization, Patience.OfWorker, CancellationToken.None);
+        var second = await app.AttachAtStripeAsync(customer, "pm_card_mastercard");
+        await app.StripeAsync(HttpMethod.Post, $"/v1/customers/{customer}", new() { ["invoice_settings[default_payment_method]"] = second });
+        await cards.SyncAsync(organization, Actor.System, Patience.OfWorker, CancellationToken.None);
+        await using (var transaction = await app.Services.GetRequiredService<Database>().BeginWorkAsync(CancellationToken.None))
+        {
+            Assert.False(await cards.WriteAsync(earlier!, Actor.System, transaction, CancellationToken.None));
+            await transaction.CommitAsync(CancellationToken.None);
+        }
         Assert.Equal(await app.TruthAsync(organization), await app.ProjectionAsync(organization));
     }
 
