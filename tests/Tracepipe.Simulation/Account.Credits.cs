@@ -41,7 +41,7 @@ internal sealed partial class Account
             }
             // The provider tells the sum of all refunds; only what is new is taken back.
             var taken = defect is Defect.RefundsAddUp ? bought.RefundedAtProvider : bought.RefundedAtProvider - bought.Refunded;
-            Post(("available", -taken), ("refunds", taken));
+            Post(("available", -taken), ("cash", taken));
             purchases[i] = bought with { Refunded = bought.RefundedAtProvider };
         }
     }

@@ -125,7 +125,7 @@ internal static class Book
         var fresh = refunded.Minor - before;
         if (fresh <= 0) return new Money(0, refunded.Currency);
         var cause = new Cause("refund", $"{purchase}:{refunded.Minor}", by, at, purchase, "Refund");
-        return await PostAsync(organization, cause, [new Leg("available", lot, -fresh), new Leg("refunds", lot, fresh)], transaction, cancel) ? new Money(fresh, refunded.Currency) : new Money(0, refunded.Currency);
+        return await PostAsync(organization, cause, [new Leg("available", lot, -fresh), new Leg("cash", lot, fresh)], transaction, cancel) ? new Money(fresh, refunded.Currency) : new Money(0, refunded.Currency);
     }
 
     /// <summary>Writes back what is left of grants that expired longer ago than <see cref="LateUse"/>. What work in progress still holds follows when it is given back.</summary>
