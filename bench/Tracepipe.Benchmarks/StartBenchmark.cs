@@ -95,9 +95,7 @@ internal static class StartBenchmark
 
     private static string Program()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Tracepipe.slnx"))) folder = folder.Parent;
         var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
-        return Path.Combine(folder?.FullName ?? "", "src", "Tracepipe.Storefront", "bin", configuration, "net10.0", typeof(StorefrontApp).Assembly.GetName().Name + ".dll");
+        return Path.Combine(Paths.Root, "src", "Tracepipe.Storefront", "bin", configuration, "net10.0", typeof(StorefrontApp).Assembly.GetName().Name + ".dll");
     }
 }

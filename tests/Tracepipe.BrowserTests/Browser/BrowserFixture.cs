@@ -1,4 +1,5 @@
 using Microsoft.Playwright;
+using Tracepipe.Storefront.Platform;
 
 [assembly: AssemblyFixture(typeof(Tracepipe.BrowserTests.Browser.BrowserFixture))]
 
@@ -15,7 +16,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     public IBrowser Browser { get; private set; } = default!;
 
     /// <summary>Where screenshots of failures and of pages to look at go.</summary>
-    public static string Artifacts { get; } = Path.Combine(RepositoryRoot(), "artifacts", "browser");
+    public static string Artifacts { get; } = Path.Combine(Paths.Root, "artifacts", "browser");
 
     public async ValueTask InitializeAsync()
     {
@@ -38,12 +39,5 @@ public sealed class BrowserFixture : IAsyncLifetime
         string[] names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome.exe"];
         return names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("No Chromium found: install the package chromium, or set CHROMIUM_PATH.");
-    }
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Tracepipe.slnx"))) folder = folder.Parent;
-        return folder?.FullName ?? AppContext.BaseDirectory;
     }
 }

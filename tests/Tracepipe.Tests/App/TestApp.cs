@@ -44,6 +44,9 @@ public class TestApp(TestServers servers) : IAsyncLifetime
 
     public IServiceProvider Services => app!.Services;
 
+    /// <summary>Where this app, and those that share its database, keep traces: what no row of theirs names is swept away.</summary>
+    public string Folder { get; private set; } = Path.Combine(Path.GetTempPath(), "tracepipe-traces-" + Guid.CreateVersion7().ToString("N")[20..]);
+
     /// <summary>Another node shares this one's database, sandbox account and webhook secret.</summary>
     public TestApp? SharesWith { get; init; }
 
@@ -61,7 +64,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
     public virtual async ValueTask InitializeAsync()
     {
         string? endpoint = null;
-        if (SharesWith is { } other) (ConnectionString, StripeKey, WebhookSecret) = (other.ConnectionString, other.StripeKey, other.WebhookSecret);
+        if (SharesWith is { } other) (ConnectionString, StripeKey, WebhookSecret, Folder) = (other.ConnectionString, other.StripeKey, other.WebhookSecret, other.Folder);
         else
         {
             ConnectionString = await Servers.NewDatabaseAsync();
@@ -82,6 +85,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
                 ["Stripe:WebhookSecret"] = WebhookSecret,
                 ["Stripe:JsUrl"] = new Uri(Servers.Sandbox, "/js/dahlia/stripe.js").ToString(),
                 ["Stripe:CheckoutOrigins"] = Servers.Sandbox.GetLeftPart(UriPartial.Authority),
+                ["Traces:Folder"] = Folder,
                 ["Logging:LogLevel:Default"] = Loudness.ToString(),
             });
             builder.Services.AddSingleton<TimeProvider>(Clock);
@@ -98,6 +102,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
     public virtual async ValueTask DisposeAsync()
     {
         if (app is not null) await app.DisposeAsync();
+        if (SharesWith is null && Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
         GC.SuppressFinalize(this);
     }
 
@@ -181,6 +186,11 @@ public class TestApp(TestServers servers) : IAsyncLifetime
         }
     }
 
+    /// <summary>What any app of a run called an error, those that tests provoke among them: where to look when a test was answered 500.</summary>
+    private static readonly string Errors = Path.Combine(Directory.CreateDirectory(Path.Combine(Paths.Root, "artifacts", "tests")).FullName, typeof(TestApp).Assembly.GetName().Name + ".errors.log");
+
+    private static readonly Lock Writing = new();
+
     private sealed class LogCollector(ConcurrentQueue<string> lines) : ILoggerProvider
     {
         public ILogger CreateLogger(string categoryName) => new Logger(categoryName, lines);
@@ -195,8 +205,13 @@ public class TestApp(TestServers servers) : IAsyncLifetime
 
             public bool IsEnabled(LogLevel logLevel) => true;
 
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-                lines.Enqueue($"{logLevel} {category}: {formatter(state, exception)} {exception}");
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            {
+                var line = $"{logLevel} {category}: {formatter(state, exception)} {exception}";
+                lines.Enqueue(line);
+                if (logLevel < LogLevel.Error) return;
+                lock (Writing) File.AppendAllText(Errors, $"{TestContext.Current.Test?.TestDisplayName} {line}{Environment.NewLine}");
+            }
         }
     }
 }

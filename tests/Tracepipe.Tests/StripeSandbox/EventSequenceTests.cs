@@ -1,3 +1,4 @@
+using Tracepipe.Storefront.Platform;
 using Tracepipe.StripeSandbox;
 
 namespace Tracepipe.Tests.StripeSandbox;
@@ -67,12 +68,7 @@ public sealed class EventSequenceTests : IAsyncLifetime
     public void Every_file_belongs_to_a_flow() =>
         Assert.Equal(Flows.Keys.Order(StringComparer.Ordinal), Directory.EnumerateFiles(Folder(), "*.txt").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
 
-    private static string Folder()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Tracepipe.slnx"))) folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the repository.");
-        return Path.Combine(folder.FullName, "tests", "Tracepipe.Tests", "StripeSandbox", "Sequences");
-    }
+    private static string Folder() => Path.Combine(Paths.Root, "tests", "Tracepipe.Tests", "StripeSandbox", "Sequences");
 
     /// <summary>A customer with a card, two plans, and what has been told up to then.</summary>
     private sealed class World(SandboxClient api, string clock, string customer, string pro, string basic)

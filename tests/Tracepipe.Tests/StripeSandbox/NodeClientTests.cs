@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tracepipe.Storefront.Platform;
 using Tracepipe.StripeSandbox;
 
 namespace Tracepipe.Tests.StripeSandbox;
@@ -48,7 +49,7 @@ public sealed class NodeClientTests(NodeClientTests.Project project)
     /// <summary>The Node project, installed and compiled once a run, and a sandbox for it to talk to.</summary>
     public sealed class Project : IAsyncLifetime
     {
-        public static string Folder { get; } = Path.Combine(RepositoryRoot(), "tests", "stripe-node");
+        public static string Folder { get; } = Path.Combine(Paths.Root, "tests", "stripe-node");
 
         public SandboxServer Sandbox { get; private set; } = null!;
 
@@ -100,13 +101,6 @@ public sealed class NodeClientTests(NodeClientTests.Project project)
                 process.Kill(entireProcessTree: true);
                 throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end", late);
             }
-        }
-
-        private static string RepositoryRoot()
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(folder.FullName, "Tracepipe.slnx"))) folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the repository.");
-            return folder.FullName;
         }
     }
 }

@@ -3,32 +3,15 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
 using Tracepipe.Tests.Metering;
 
 namespace Tracepipe.Tests.Traces;
 
-/// <summary>The product with a folder of traces of its own, and what programs do with it.</summary>
+/// <summary>The product, and what programs do with traces.</summary>
 public class TracesApp(TestServers servers) : MeteringApp(servers)
 {
-    public string Folder { get; } = Path.Combine(Path.GetTempPath(), "tracepipe-traces-" + Guid.CreateVersion7().ToString("N")[20..]);
-
-    protected override void Configure(WebApplicationBuilder builder)
-    {
-        base.Configure(builder);
-        builder.Configuration["Traces:Folder"] = Folder;
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await base.DisposeAsync();
-        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
-        GC.SuppressFinalize(this);
-    }
-
     /// <summary>Everything on disk, whole files and arriving ones.</summary>
     public IReadOnlyList<string> OnDisk => Directory.Exists(Folder) ? [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories)] : [];
 

@@ -19,6 +19,7 @@ interface DocumentEventMap {
   "turbo:before-cache": CustomEvent;
   "turbo:submit-end": CustomEvent<{ success: boolean }>;
   "turbo:frame-missing": CustomEvent<{ response: Response }>;
+  "turbo:before-stream-render": CustomEvent<{ render: (element: Element) => Promise<void> }>;
   "turbo:before-morph-element": CustomEvent<{ newElement?: Element }>;
   "turbo:before-morph-attribute": CustomEvent<{ attributeName: string }>;
   "turbo:fetch-request-error": CustomEvent<{ error: Error }>;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Tests.Accounts.External;
 
@@ -24,7 +25,7 @@ public sealed class OpenIdProvider : IAsyncDisposable
 
     public static async Task<OpenIdProvider> StartAsync()
     {
-        var folder = Path.Combine(RepositoryRoot(), "tests", "oidc-provider");
+        var folder = Path.Combine(Paths.Root, "tests", "oidc-provider");
         await InstallAsync(folder);
         var start = new ProcessStartInfo("node", ["server.mjs"]) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         var process = Process.Start(start) ?? throw new InvalidOperationException("node did not start");
@@ -109,12 +110,5 @@ public sealed class OpenIdProvider : IAsyncDisposable
         {
             Installing.Release();
         }
-    }
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Tracepipe.slnx"))) folder = folder.Parent ?? throw new InvalidOperationException("The tests run outside the repository.");
-        return folder.FullName;
     }
 }

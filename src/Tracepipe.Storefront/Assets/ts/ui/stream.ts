@@ -100,7 +100,7 @@ async function refresh(): Promise<void> {
     }
     for (const part of parts) {
       const now = fresh.getElementById(part.id);
-      if (now !== null) renderStreamMessage(`<turbo-stream action="replace" method="morph" target="${part.id}"><template>${now.outerHTML}</template></turbo-stream>`);
+      if (now !== null) renderStreamMessage(`<turbo-stream action="replace" method="morph" target="${part.id}" data-follows><template>${now.outerHTML}</template></turbo-stream>`);
     }
   } catch (failure) {
     if (failure instanceof DOMException && failure.name === "AbortError") return;
@@ -111,6 +111,17 @@ async function refresh(): Promise<void> {
     if (location.href === here) wait();
   }
 }
+
+// Turbo waits for the next picture before it gives a part its new shape: a question may have been opened in between.
+document.addEventListener("turbo:before-stream-render", (event) => {
+  const { detail, target } = event;
+  if (!(target instanceof Element) || !target.hasAttribute("data-follows")) return;
+  const render = detail.render;
+  detail.render = async (element) => {
+    if (busy()) changed(everything);
+    else await render(element);
+  };
+});
 
 // A frame within a live part has its own address and loads itself.
 document.addEventListener("turbo:before-morph-element", (event) => {
