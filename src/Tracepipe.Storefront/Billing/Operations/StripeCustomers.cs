@@ -8,7 +8,7 @@ namespace Tracepipe.Storefront.Billing;
 internal sealed class StripeCustomers(Database database, StripeOperations operations, CustomerCreation creation)
 {
     /// <summary>How often somebody who waits asks while the same request of another (a second tab, the worker) is under way; the client pauses in between.</summary>
-    private const int MostTries = 6;
+    private const int MostTries = 12;
 
     /// <summary>Writes down that the organization needs a customer, in the transaction that makes it.</summary>
     public Task<StripeOperation> PlanAsync(Transaction transaction, Guid organization, string name, string? email, CancellationToken cancel) =>
@@ -17,14 +17,18 @@ internal sealed class StripeCustomers(Database database, StripeOperations operat
     /// <summary>The customer's id; when Stripe has not made it yet, asks for it now, because somebody waits.</summary>
     public async Task<(string? Id, Outcome Outcome)> EnsureAsync(Guid organization, CancellationToken cancel)
     {
-        for (var tries = 1; ; tries++)
+        Outcome? failed = null;
+        for (var tries = 0; ; tries++)
         {
-            var (id, operation) = await ReadAsync(organization, cancel);
+            var (id, operation) = await ReadAsync(organization, cancel); // after a failure too: another may have finished meanwhile
             if (id is not null) return (id, new Outcome(Ending.Done));
+            if (failed is not null && (tries == MostTries || !IsAskedByAnother(failed))) return (null, failed);
             var outcome = await operations.PerformAsync(operation, Patience.OfPerson);
-            var isAskedByAnother = string.Equals(outcome.Failure?.Code, StripeErrorCodes.IdempotencyKeyInUse, StringComparison.Ordinal);
-            if (!isAskedByAnother || tries == MostTries) return (outcome.Answer?.Id, outcome);
+            if (outcome.IsDone) return (outcome.Answer?.Id, outcome);
+            failed = outcome;
         }
+
+        static bool IsAskedByAnother(Outcome outcome) => string.Equals(outcome.Failure?.Code, StripeErrorCodes.IdempotencyKeyInUse, StringComparison.Ordinal);
     }
 
     /// <summary>The customer was deleted at Stripe behind our back: forgets it and asks for another.</summary>
