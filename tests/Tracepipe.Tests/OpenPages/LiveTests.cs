@@ -50,6 +50,8 @@ public sealed class LiveTests(TestServers servers)
         using var first = await OpenAsync(app, person);
         do await SayAsync(app, person.OrganizationId, "cards");
         while (await first.NextTopicAsync() is not "cards"); // until it listens, everything may have changed
+        var heardAt = Stopwatch.StartNew();
+        await TestApp.EventuallyAsync(() => Task.FromResult(heardAt.Elapsed), age => age > TimeSpan.FromSeconds(3)); // a product that has only just begun to listen tells everything
         var rendered = app.Clock.GetUtcNow().ToUnixTimeMilliseconds();
         await SayAsync(app, person.OrganizationId, "plan");
         while (await first.NextTopicAsync() is not "plan") { }
