@@ -50,19 +50,25 @@ public sealed class BillingPictures(BrowserFixture browser, PlanShop app) : Prod
         await LookAsync("plans-scheduled", "Keep Pro", "/settings/billing/plans");
         await SetAsync("next_tier = null, next_at = null, status = 'past_due', past_due_since = now(), grace_until = now() + interval '7 days'");
         await LookAsync("past-due", "The renewal of Pro was not paid");
+        await Expect(page.Locator(".alert[data-tone=danger]")).ToContainTextAsync("The renewal of Pro was not paid");
+        await LookAsync("plans-past-due", "The renewal of Pro was not paid", "/settings/billing/plans");
         await SetAsync("is_unpaid = true");
         await LookAsync("unpaid", "Pro is unpaid");
         await app.ExecuteAsync($"update standings set is_suspended = true where organization_id = '{person.OrganizationId}'");
         await LookAsync("suspended", "The account is suspended");
+        await LookAsync("plans-suspended", "The account is suspended", "/settings/billing/plans");
         await app.ExecuteAsync($"update standings set is_suspended = false where organization_id = '{person.OrganizationId}'");
         await SetAsync("is_unpaid = false, past_due_since = null, grace_until = null, status = 'trialing', trial_start = now(), trial_end = period_end");
         await LookAsync("trialing", "Trial until");
+        await LookAsync("plans-trialing", "Trial until", "/settings/billing/plans");
         await SetAsync("status = 'paused', trial_start = null, trial_end = null");
         await LookAsync("paused", "Pro is paused");
         await SetAsync("status = 'incomplete', is_live = false");
         await LookAsync("incomplete", "The first payment of Pro is missing");
+        await LookAsync("plans-incomplete", "The first payment of Pro is missing", "/settings/billing/plans");
         await SetAsync("status = 'canceled', ended_at = now()");
         await LookAsync("canceled", "Pro has ended");
+        await LookAsync("plans-canceled", "Pro has ended", "/settings/billing/plans");
         await app.ExecuteAsync($"""
             insert into subscriptions (organization_id, id, source, status, is_live, tier, catalog_version, period_anchor, purchase_cents, created_at, updated_at)
             values ('{person.OrganizationId}', gen_random_uuid(), 'lifetime', 'active', true, 'lifetime', 1, now(), 49900, now(), now());
@@ -76,6 +82,7 @@ public sealed class BillingPictures(BrowserFixture browser, PlanShop app) : Prod
         await Expect(page.GetByRole(AriaRole.Meter)).ToHaveCountAsync(1); // that of the cap: what is unlimited has none
         await Expect(page.GetByRole(AriaRole.Meter, new() { Name = "Charged to the card" })).ToHaveCountAsync(1);
         await Expect(page.GetByText("Unlimited").First).ToBeVisibleAsync();
+        await LookAsync("plans-enterprise", "You are on Enterprise", "/settings/billing/plans");
         None(flaws);
     }
 }

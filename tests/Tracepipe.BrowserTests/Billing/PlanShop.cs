@@ -23,6 +23,20 @@ public sealed class PlanShop(TestServers servers) : TestApp(servers)
             await StripeAsync(HttpMethod.Post, $"/v1/webhook_endpoints/{endpoint.GetProperty("id").GetString()}", new() { ["disabled"] = "true" });
     }
 
+    /// <summary>Stripe takes every call and answers none.</summary>
+    public Task HangAsync() => FaultsAsync(HttpMethod.Post, """{"kind":"hang","method":"*","count":1000000}""");
+
+    /// <summary>It answers again.</summary>
+    public Task HealAsync() => FaultsAsync(HttpMethod.Delete, "{}");
+
+    private async Task FaultsAsync(HttpMethod method, string json)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(StripeAddress, "/_sandbox/faults")) { Content = new StringContent(json) };
+        request.Headers.Authorization = new("Bearer", StripeKey);
+        using var response = await Http.SendAsync(request);
+        response.EnsureSuccessStatusCode();
+    }
+
     public Task<string> CustomerAsync(TestPerson person) =>
         EventuallyAsync(() => ScalarAsync<string>($"select stripe_customer_id from billing_accounts where organization_id = '{person.OrganizationId}'"), c => c is not null);
 

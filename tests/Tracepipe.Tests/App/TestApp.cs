@@ -26,6 +26,9 @@ public class TestApp(TestServers servers) : IAsyncLifetime
 
     public TestServers Servers { get; } = servers;
 
+    /// <summary>The Stripe that this app talks to.</summary>
+    public virtual Uri StripeAddress => Servers.Sandbox;
+
     /// <summary>Nodes of one installation have one time.</summary>
     public TestClock Clock => SharesWith?.Clock ?? clock;
 
@@ -79,12 +82,12 @@ public class TestApp(TestServers servers) : IAsyncLifetime
             {
                 ["ConnectionStrings:Tracepipe"] = ConnectionString,
                 ["Database:AllowUnsafeSettings"] = "true",
-                ["Stripe:ApiBase"] = Servers.Sandbox.ToString().TrimEnd('/'),
+                ["Stripe:ApiBase"] = StripeAddress.ToString().TrimEnd('/'),
                 ["Stripe:ApiKey"] = StripeKey,
                 ["Stripe:PublishableKey"] = StripePublishableKey,
                 ["Stripe:WebhookSecret"] = WebhookSecret,
-                ["Stripe:JsUrl"] = new Uri(Servers.Sandbox, "/js/dahlia/stripe.js").ToString(),
-                ["Stripe:CheckoutOrigins"] = Servers.Sandbox.GetLeftPart(UriPartial.Authority),
+                ["Stripe:JsUrl"] = new Uri(StripeAddress, "/js/dahlia/stripe.js").ToString(),
+                ["Stripe:CheckoutOrigins"] = StripeAddress.GetLeftPart(UriPartial.Authority),
                 ["Traces:Folder"] = Folder,
                 ["Logging:LogLevel:Default"] = Loudness.ToString(),
             });
@@ -163,7 +166,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
     /// <summary>Calls the sandbox with this app's secret key, as somebody behind the product's back would.</summary>
     public async Task<JsonElement> StripeAsync(HttpMethod method, string path, Dictionary<string, string>? form = null)
     {
-        using var request = new HttpRequestMessage(method, new Uri(Servers.Sandbox, path));
+        using var request = new HttpRequestMessage(method, new Uri(StripeAddress, path));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", StripeKey);
         if (form is not null) request.Content = new FormUrlEncodedContent(form);
         using var response = await Http.SendAsync(request);

@@ -117,7 +117,7 @@ public class BillingApp(TestServers servers) : TestApp(servers)
 
     private async Task FaultsAsync(HttpMethod method, string? json)
     {
-        using var request = new HttpRequestMessage(method, new Uri(Servers.Sandbox, "/_sandbox/faults"));
+        using var request = new HttpRequestMessage(method, new Uri(StripeAddress, "/_sandbox/faults"));
         request.Headers.Authorization = new System.Net.Http.Headers.AuthenticationHeaderValue("Bearer", StripeKey);
         if (json is not null) request.Content = new StringContent(json, Encoding.UTF8, "application/json");
         using var response = await Http.SendAsync(request);

@@ -47,7 +47,7 @@ public sealed class Buyer(BillingApp app, TestPerson person)
     {
         var setup = await CallAsync(HttpMethod.Post, $"{Account}/setup-intent", json: "{}");
         var intent = setup.GetProperty("setup_intent_id").GetString()!;
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(app.Servers.Sandbox, $"/v1/setup_intents/{intent}/confirm"))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(app.StripeAddress, $"/v1/setup_intents/{intent}/confirm"))
         {
             Content = new FormUrlEncodedContent(new Dictionary<string, string>
             {
@@ -68,7 +68,7 @@ public sealed class Buyer(BillingApp app, TestPerson person)
     /// <summary>A payment method made by Stripe.js and attached to nobody.</summary>
     public async Task<string> FreeMethodAsync(string number = "4242424242424242")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(app.Servers.Sandbox, "/v1/payment_methods"))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(app.StripeAddress, "/v1/payment_methods"))
         {
             Content = new FormUrlEncodedContent(new Dictionary<string, string> { ["type"] = "card", ["card[number]"] = number, ["card[exp_month]"] = "12", ["card[exp_year]"] = "2040", ["card[cvc]"] = "123" }),
         };

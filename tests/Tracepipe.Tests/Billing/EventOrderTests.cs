@@ -66,7 +66,7 @@ public sealed class EventOrderTests(TimedPlanApp app, ITestOutputHelper output) 
         Assert.Contains("starter active", years[0].State, StringComparison.Ordinal);
         output.WriteLine(years[0].State);
 
-        var times = Environment.GetEnvironmentVariable("TRACEPIPE_LONG") == "1" ? 2000 : 100;
+        var times = Long.Or(shortly: 100, atLength: 2000);
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(years.Select(async (year, lane) =>
         {

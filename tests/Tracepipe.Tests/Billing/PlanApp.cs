@@ -79,7 +79,7 @@ public class PlanApp(TestServers servers) : BillingApp(servers)
     /// <summary>What only a sandbox can do.</summary>
     public async Task<JsonElement> SandboxAsync(HttpMethod method, string path, string? json = null)
     {
-        using var request = new HttpRequestMessage(method, new Uri(Servers.Sandbox, path));
+        using var request = new HttpRequestMessage(method, new Uri(StripeAddress, path));
         if (json is not null) request.Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
         request.Headers.Authorization = new("Bearer", StripeKey);
         using var response = await Http.SendAsync(request);

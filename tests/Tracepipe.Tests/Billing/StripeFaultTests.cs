@@ -7,14 +7,12 @@ using Xunit;
 namespace Tracepipe.Tests.Billing;
 
 /// <summary>
-/// Fault R06. Catches: a charge made twice because its answer was lost, an object at Stripe that nobody here knows, and pages that wait for Stripe. Calls fail
-/// by chance, three in ten: 500 without and with an effect, 429, broken connections without and with an effect.
+/// Fault R06, many times on the same few organizations. Catches: a charge made twice because its answer was lost, an object at Stripe that nobody here knows.
+/// Calls fail by chance, three in ten: 500 without and with an effect, 429, broken connections without and with an effect.
 /// </summary>
 public sealed class StripeFaultTests(TimedPlanApp app, ITestOutputHelper output) : IClassFixture<TimedPlanApp>
 {
     private static readonly string[] Kinds = ["error", "error_after", "rate_limit", "drop", "drop_after", "lock_timeout"];
-
-    private static bool IsLong => Environment.GetEnvironmentVariable("TRACEPIPE_LONG") == "1";
 
     /// <summary>Each write fails with 31 %: six kinds, 6 % each, asked one after the other.</summary>
     private async Task BreakAsync()
@@ -35,7 +33,7 @@ public sealed class StripeFaultTests(TimedPlanApp app, ITestOutputHelper output)
     public async Task Three_calls_in_ten_fail_and_still_every_charge_is_made_once()
     {
         const int people = 10;
-        var rounds = IsLong ? 100 : 5;
+        var rounds = Long.Or(shortly: 5, atLength: 100);
         var buyers = new List<Guid>();
         for (var i = 0; i < people; i++)
         {
@@ -97,36 +95,5 @@ public sealed class StripeFaultTests(TimedPlanApp app, ITestOutputHelper output)
         var changed = await app.Subscriptions.ChangeAsync(organization, preview.Value.To.Key, preview.Value.Id, PlanApp.Somebody, default);
         // told that it is not known, people press again
         return changed.IsDone || (await app.Subscriptions.ChangeAsync(organization, preview.Value.To.Key, preview.Value.Id, PlanApp.Somebody, default)).IsDone;
-    }
-
-    [Fact]
-    public async Task Pages_answer_at_once_while_Stripe_hangs()
-    {
-        var buyer = await app.NewBuyerAsync();
-        await app.SubscribeAsync(buyer, "pro");
-        await app.SandboxAsync(HttpMethod.Post, "/_sandbox/faults", """{"kind":"hang","method":"*","count":1000000}""");
-        try
-        {
-            var times = new List<double>();
-            for (var i = 0; i < 100; i++)
-            {
-                var start = Stopwatch.GetTimestamp();
-                await buyer.PlanAsync();
-                await app.OverviewAsync(buyer.Organization);
-                times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            }
-            times.Sort();
-            output.WriteLine($"plan and overview: median {times[50]:0.0} ms, 99 % within {times[98]:0.0} ms");
-            Assert.True(times[98] < 500, $"{times[98]} ms");
-            var pressed = Stopwatch.GetTimestamp();
-            await buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/subscription/cancel", 502, "{}"); // the one who presses is told, after a while
-            Assert.True(Stopwatch.GetElapsedTime(pressed) < TimeSpan.FromSeconds(15));
-        }
-        finally
-        {
-            await app.HealAsync();
-        }
-        await QuietAsync();
-        await app.PlanAsync(buyer, p => p.GetProperty("cancel_at_period_end").GetBoolean()); // found out afterwards
     }
 }

@@ -12,7 +12,7 @@ using Xunit;
 namespace Tracepipe.Tests.Billing;
 
 /// <summary>The product with verbs about usage invoices.</summary>
-public sealed class UsageInvoiceApp(TestServers servers) : TimedPlanApp(servers)
+public class UsageInvoiceApp(TestServers servers) : TimedPlanApp(servers)
 {
     internal MonthlyClose Close => Services.GetRequiredService<MonthlyClose>();
 

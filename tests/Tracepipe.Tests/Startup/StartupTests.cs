@@ -81,7 +81,8 @@ public sealed class StartupTests : IAsyncLifetime
     [Fact]
     public async Task A_subcommand_works_beside_the_instance_that_serves()
     {
-        var first = Start();
+        var addresses = Addresses();
+        var first = Start(addresses);
         var address = await first.ReadyAsync();
         await using var command = ProductProcess.Start(["service-key", "create", "--name", "Backend", "--data", data]);
         Assert.Equal(0, await command.ExitAsync());
@@ -93,6 +94,24 @@ public sealed class StartupTests : IAsyncLifetime
         using var response = await TestApp.Http.SendAsync(request);
         Assert.Equal(System.Net.HttpStatusCode.NotFound, response.StatusCode);
         Assert.Equal("ok", await HealthAsync(address));
+
+        // the catalogue's commands are the same program, too, here with the keys of a new account
+        await using var diff = ProductProcess.Start(["catalog", "diff", "--data", data], new() { ["Stripe__ApiBase"] = addresses[^1], ["STRIPE_SECRET_KEY"] = "sk_test_0123456789abcdef" });
+        Assert.True(await diff.ExitAsync() == 0, string.Join('\n', [.. diff.Output, .. diff.Errors]));
+        Assert.Contains(diff.Output, l => l.Contains("create price pro_monthly: $79.00 a month", StringComparison.Ordinal));
+        Assert.Contains(diff.Output, l => l.Contains("Nothing was changed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_wrong_catalogue_is_named_by_the_path_of_its_field_and_nothing_is_sold()
+    {
+        var file = Path.GetTempFileName();
+        var sold = await File.ReadAllTextAsync(Path.Combine(Tracepipe.Storefront.Platform.Paths.Project, "catalog.json"));
+        await File.WriteAllTextAsync(file, sold.Replace("\"price_cents\": 7900", "\"price_cents\": -7900", StringComparison.Ordinal));
+        await using var product = ProductProcess.Start([.. Addresses(), "--data", data], new() { ["Catalog__File"] = file });
+        Assert.Equal(1, await product.ExitAsync());
+        Assert.Contains("tiers[2].price_cents", Assert.Single(product.Errors, l => l.Length > 0), StringComparison.Ordinal);
+        File.Delete(file);
     }
 
     [Fact]

@@ -1,21 +1,17 @@
-using System.Diagnostics;
-
 namespace Tracepipe.Tests.StripeSandbox;
 
 /// <summary>Would catch: something answered and then forgotten when the process is killed.</summary>
 public sealed class JournalTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("sandbox").FullName;
-    private Process? _process;
+    private SandboxProcess? _process;
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        _process?.Kill();
-        _process?.Dispose();
+        if (_process is not null) await _process.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
-        return ValueTask.CompletedTask;
     }
 
     [Fact]
@@ -28,8 +24,7 @@ public sealed class JournalTests : IAsyncLifetime
         var customer = (await before.PostAsync("/v1/customers", "email=ada@example.com", "create-1")).Ok();
         var intent = (await before.PostAsync("/v1/setup_intents", $"customer={customer.Id}&automatic_payment_methods[enabled]=true&automatic_payment_methods[allow_redirects]=never&payment_method=pm_card_authenticationRequired&confirm=true")).Ok();
         await receiver.WaitAsync(all => all.Any(c => c.Type == "setup_intent.requires_action"));
-        _process!.Kill();
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await _process!.KilledAsync();
 
         receiver.Status = _ => 200;
         var after = await StartAsync(before);
@@ -45,14 +40,12 @@ public sealed class JournalTests : IAsyncLifetime
     {
         var before = await StartAsync();
         var customer = await before.CustomerAsync();
-        _process!.Kill();
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await _process!.KilledAsync();
         await File.AppendAllTextAsync(Journal, """{"account":"sk_test_x","puts":[{"id":"cus_""");
         var after = await StartAsync(before);
         (await after.GetAsync($"/v1/customers/{customer}")).Ok();
         var second = await after.CustomerAsync();
-        _process!.Kill();
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await _process!.KilledAsync();
         var again = await StartAsync(before);
         (await again.GetAsync($"/v1/customers/{second}")).Ok();
     }
@@ -85,12 +78,11 @@ public sealed class JournalTests : IAsyncLifetime
                 }
             });
             var unknown = await writing;
-            await victim.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await victim.KilledAsync();
             api = await StartAsync(api);
             answered.Add((unknown, (await api.PostAsync("/v1/customers", $"name={unknown}", unknown)).Ok().Id));
             foreach (var (key, id) in answered) Assert.Equal(key, (await api.GetAsync($"/v1/customers/{id}")).Ok()["name"]);
-            _process!.Kill();
-            await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await _process!.KilledAsync();
         }
         api = await StartAsync(api);
         var all = new List<string>();
@@ -112,8 +104,7 @@ public sealed class JournalTests : IAsyncLifetime
         var price = await api.PriceAsync(1000);
         for (var i = 0; i < 3; i++) (await api.SubscribeAsync(customer, price)).Ok();
         (await api.PostAsync($"/v1/test_helpers/test_clocks/{clock}/advance", $"frozen_time={BillingWorld.Start.AddMonths(2).AddHours(-1).Unix()}")).Ok();
-        _process!.Kill();
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await _process!.KilledAsync();
         var after = await StartAsync(api);
         await after.ReadyAsync(clock);
         var invoices = (await after.GetAsync($"/v1/invoices?customer={customer}&limit=100")).Ok().Data;
@@ -136,10 +127,9 @@ public sealed class JournalTests : IAsyncLifetime
                 $"client_secret={intent["client_secret"]}&payment_method_data[type]=card&payment_method_data[card][number]={number}&payment_method_data[card][exp_month]=12&payment_method_data[card][exp_year]=40&payment_method_data[card][cvc]=737", "c" + number[..4], api.PublishableKey);
         }
         await api.GetAsync($"/v1/setup_intents/{intent.Id}?client_secret={intent["client_secret"]}", api.PublishableKey);
-        _process!.Kill();
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await _process!.KilledAsync();
         var journal = await File.ReadAllTextAsync(Journal);
-        var log = await _output;
+        var log = await _process.OutputAsync();
         Assert.Contains(customer, journal, StringComparison.Ordinal);
         foreach (var text in (string[])[journal, log])
         {
@@ -156,43 +146,18 @@ public sealed class JournalTests : IAsyncLifetime
     [Fact]
     public async Task In_production_it_does_not_start_by_accident()
     {
-        using var refused = Run(("ASPNETCORE_ENVIRONMENT", "Production"));
-        await refused.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("Sandbox__IUnderstand", await refused.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        await using var refused = SandboxProcess.Run(_folder, environment: ("ASPNETCORE_ENVIRONMENT", "Production"));
+        var (code, errors) = await refused.EndAsync();
+        Assert.Equal(1, code);
+        Assert.Contains("Sandbox__IUnderstand", errors, StringComparison.Ordinal);
     }
 
     private string Journal => Path.Combine(_folder, "journal.jsonl");
 
-    private Task<string> _output = Task.FromResult("");
-
     private async Task<SandboxClient> StartAsync(SandboxClient? before = null)
     {
-        _process = Run(("Logging__LogLevel__Default", "Trace"));
-        var lines = new List<string>();
-        while (await _process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
-        {
-            lines.Add(line);
-            if (!line.StartsWith("Billing sandbox: http", StringComparison.Ordinal)) continue;
-            _output = RestAsync(_process, lines);
-            return new SandboxClient(new Uri(line["Billing sandbox: ".Length..]), before?.Key["sk_test_".Length..]);
-        }
-        throw new InvalidOperationException("The sandbox did not start: " + string.Join('\n', lines) + await _process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
-    }
-
-    private static async Task<string> RestAsync(Process process, List<string> lines) => string.Join('\n', lines) + await process.StandardOutput.ReadToEndAsync();
-
-    private Process Run(params (string Name, string Value)[] environment)
-    {
-        var start = new ProcessStartInfo("dotnet", ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Tracepipe.Tests.runtimeconfig.json"),
-            typeof(Tracepipe.StripeSandbox.SandboxServer).Assembly.Location, "--urls", "http://127.0.0.1:0"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["Sandbox__JournalFolder"] = _folder;
-        start.Environment["Sandbox__Webhooks__RetrySchedule__0"] = "00:00:00.5";
-        foreach (var (name, value) in environment) start.Environment[name] = value;
-        return Process.Start(start)!;
+        if (_process is not null) await _process.DisposeAsync();
+        _process = await SandboxProcess.StartAsync(_folder, environment: ("Logging__LogLevel__Default", "Trace"));
+        return new SandboxClient(_process.Url, before?.Key["sk_test_".Length..]);
     }
 }

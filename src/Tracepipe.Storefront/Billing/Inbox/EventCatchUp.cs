@@ -17,7 +17,7 @@ internal sealed partial class EventCatchUp(Database database, StripeConnection s
     /// <summary>Events may show up in the list a little after their time.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(10);
 
-    /// <summary>How far back the first look goes.</summary>
+    /// <summary>How far back the first look goes, from Stripe's newest event: its clock is not ours.</summary>
     private static readonly TimeSpan First = TimeSpan.FromDays(1);
 
     /// <summary>Looks once.</summary>
@@ -28,11 +28,14 @@ internal sealed partial class EventCatchUp(Database database, StripeConnection s
         var now = clock.GetUtcNow();
         Answer<DateTimeOffset?>? readUntil = null;
         await database.WorkReadAsync(q => readUntil = q.First($"select read_until from event_catch_ups where id = 1", r => (DateTimeOffset?)r.GetFieldValue<DateTimeOffset>(0)), cancel);
-        var since = (readUntil!.Value ?? now - First) - Overlap;
-        var (newest, found, batch) = (readUntil.Value ?? now - First, 0, new List<StripeEvent>());
-        await foreach (var told in stripe.Client.Events.ListAutoPagingAsync(new EventListParams { Created = new TimeRange { Gte = since }, Limit = 100 }, Patience.OfWorker.Read, cancel))
+        var since = readUntil!.Value - Overlap;
+        var (newest, found, batch) = (readUntil.Value, 0, new List<StripeEvent>());
+        var wanted = new EventListParams { Created = since is { } from ? new TimeRange { Gte = from } : null, Limit = 100 };
+        await foreach (var told in stripe.Client.Events.ListAutoPagingAsync(wanted, Patience.OfWorker.Read, cancel)) // the newest first
         {
-            if (told.Created > newest) newest = told.Created;
+            if (newest is null || told.Created > newest) newest = told.Created;
+            since ??= newest - First;
+            if (told.Created < since) break;
             if (!handlers.Knows(told.Type)) continue;
             batch.Add(told);
             if (batch.Count < 100) continue;
@@ -40,10 +43,11 @@ internal sealed partial class EventCatchUp(Database database, StripeConnection s
             batch.Clear();
         }
         found += await StoreAsync(batch, cancel);
-        await database.WorkReadAsync(q => q.Execute($"""
-            insert into event_catch_ups (id, read_until, ran_at) values (1, {newest}, {now})
-            on conflict (id) do update set read_until = greatest(event_catch_ups.read_until, excluded.read_until), ran_at = excluded.ran_at
-            """), cancel);
+        if (newest is { } until)
+            await database.WorkReadAsync(q => q.Execute($"""
+                insert into event_catch_ups (id, read_until, ran_at) values (1, {until}, {now})
+                on conflict (id) do update set read_until = greatest(event_catch_ups.read_until, excluded.read_until), ran_at = excluded.ran_at
+                """), cancel);
         if (found > 0) Missed(log, found, since);
         return found;
     }
@@ -96,7 +100,7 @@ internal sealed partial class EventCatchUp(Database database, StripeConnection s
     });
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} events since {Since} had not arrived by webhook; they are handled now")]
-    private static partial void Missed(ILogger log, int count, DateTimeOffset since);
+    private static partial void Missed(ILogger log, int count, DateTimeOffset? since);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stripe's list of events could not be read ({Failure}); again in a minute")]
     private static partial void Failed(ILogger log, string failure);

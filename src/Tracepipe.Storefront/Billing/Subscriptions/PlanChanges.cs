@@ -230,16 +230,21 @@ internal sealed class PlanChanges(Database database, StripeConnection stripe, St
         }
         catch (StripeException)
         {
+            await TakeBackAsync(organization, invoiceId, by, cancel); // unless it turns out to be paid
             return BillingProblems.StripeSilent;
         }
         if (invoice.Status is InvoiceStatus.Paid) return null;
         var payment = invoice.Payments?.Data.Select(p => p.Payment.PaymentIntent?.Value).FirstOrDefault(p => p is not null);
         if (payment is { Status: PaymentIntentStatus.RequiresAction }) return BillingProblems.AuthenticationRequired(invoice.HostedInvoiceUrl);
-        await using (var transaction = await database.BeginAsync(organization, person: null, cancel))
-        {
-            await operations.PlanAsync(transaction, organization, voiding, invoiceId, $"void:{invoiceId}", new UpgradeInvoiceVoiding.Request(invoiceId), by, atOnce: true, cancel);
-            await transaction.CommitAsync(cancel);
-        }
+        await TakeBackAsync(organization, invoiceId, by, cancel);
         return BillingProblems.PaymentRefused(payment?.LastPaymentError);
+    }
+
+    /// <summary>Has the bill of an upgrade voided, unless it is paid by then.</summary>
+    public async Task TakeBackAsync(Guid organization, string invoiceId, Actor by, CancellationToken cancel)
+    {
+        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await operations.PlanAsync(transaction, organization, voiding, invoiceId, $"void:{invoiceId}", new UpgradeInvoiceVoiding.Request(invoiceId), by, atOnce: true, cancel);
+        await transaction.CommitAsync(cancel);
     }
 }

@@ -12,6 +12,8 @@ internal sealed record PlanChangeRequest(string Subscription, string Item, strin
 /// <summary>A write about a subscription. When nobody waits for it any more, what Stripe has now is shown.</summary>
 internal abstract class SubscriptionWrite(IServiceProvider services) : StripeWrite
 {
+    protected IServiceProvider Services => services;
+
     public override Task ResumedAsync(StripeOperation operation, StripeObject answer, CancellationToken cancel) =>
         services.GetRequiredService<SubscriptionProjection>().SyncAsync(operation.OrganizationId, Patience.OfWorker, cancel);
 
@@ -116,6 +118,13 @@ internal sealed class PlanUpgrade(IServiceProvider services) : SubscriptionWrite
         var wanted = operation.RequestAs<PlanChangeRequest>();
         var subscription = await stripe.Subscriptions.GetAsync(wanted.Subscription, options: options, cancel: cancel);
         return subscription.PendingUpdate is not null || subscription.Items.Data.Any(i => string.Equals(i.Price.Id, wanted.ToPrice, StringComparison.Ordinal)) ? subscription : null;
+    }
+
+    // Nobody waits any more to hear that the card was refused, or to answer the bank: the bill is taken back, and who presses again begins anew.
+    public override async Task ResumedAsync(StripeOperation operation, StripeObject answer, CancellationToken cancel)
+    {
+        if (answer is Subscription { PendingUpdate: not null, LatestInvoice: { } bill }) await Services.GetRequiredService<PlanChanges>().TakeBackAsync(operation.OrganizationId, bill.Id, operation.By, cancel);
+        await base.ResumedAsync(operation, answer, cancel);
     }
 
     public override Task<bool> IsStillWantedAsync(StripeOperation operation, CancellationToken cancel) => IsNewestAsync(operation, cancel);

@@ -100,7 +100,7 @@ internal sealed class InvoiceList(Database database, TimeProvider clock)
         {
             invoices = q.List($"""
                 select i.id, i.number, b.id, i.stripe_invoice_id, i.status, i.period_start, i.period_end, i.subtotal_cents, i.tax_cents, i.discount_cents, i.total_cents, i.credits_applied_cents, i.amount_due_cents,
-                  i.amount_paid_cents, i.currency, i.description, i.due_date, i.finalized_at, i.paid_at, i.created_at, i.status = 'open' and (i.dunning_since is not null or i.due_date <= {now}), i.kind = 'plan'
+                  i.amount_paid_cents, i.currency, i.description, i.due_date, i.finalized_at, i.paid_at, i.created_at, i.status = 'open' and (i.dunning_since is not null or coalesce(i.due_date <= {now}, false)), i.kind = 'plan'
                 from invoices i join billing_accounts b on b.organization_id = i.organization_id
                 where i.organization_id = {organization}
                   and ({status}::text is null or {status}::text = case when i.status = 'open' and (i.dunning_since is not null or i.due_date <= {now}) or i.status = 'uncollectible' then 'past_due' else i.status end)
@@ -130,7 +130,7 @@ internal sealed class InvoiceList(Database database, TimeProvider clock)
         {
             invoice = q.First($"""
                 select i.id, i.number, b.id, i.stripe_invoice_id, i.status, i.period_start, i.period_end, i.subtotal_cents, i.tax_cents, i.discount_cents, i.total_cents, i.credits_applied_cents, i.amount_due_cents,
-                  i.amount_paid_cents, i.currency, i.description, i.due_date, i.finalized_at, i.paid_at, i.created_at, i.status = 'open' and (i.dunning_since is not null or i.due_date <= {now}), i.kind = 'plan'
+                  i.amount_paid_cents, i.currency, i.description, i.due_date, i.finalized_at, i.paid_at, i.created_at, i.status = 'open' and (i.dunning_since is not null or coalesce(i.due_date <= {now}, false)), i.kind = 'plan'
                 from invoices i join billing_accounts b on b.organization_id = i.organization_id where i.organization_id = {organization} and i.id = {id}
                 """, Read);
             lines = q.List($"""
