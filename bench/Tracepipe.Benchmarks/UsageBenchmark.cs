@@ -7,11 +7,11 @@ namespace Tracepipe.Benchmarks;
 /// <summary>Pages of an organization with 10,000 events, and of the same with 10,000,000, written over a year. Pages read sums, so that they should not notice.</summary>
 internal static class UsageBenchmark
 {
-    private const int Few = 10_000, Many = 10_000_000, Warmups = 50, Rounds = 300;
+    private const int Few = 10_000, Warmups = 50, Rounds = 300;
 
     private static readonly string[] Pages = ["/settings/billing", "/usage"];
 
-    public static async Task RunAsync()
+    public static async Task RunAsync(int many = 10_000_000)
     {
         await using var product = await Product.StartAsync();
         using var browser = new OutsideBrowser(new Uri(product.Address));
@@ -21,10 +21,10 @@ internal static class UsageBenchmark
         using var watch = new PageWatch();
         await WriteAsync(database, organization, Few);
         var few = await TimeAsync(browser, watch, home);
-        await WriteAsync(database, organization, Many - Few);
-        var many = await TimeAsync(browser, watch, home);
-        Console.WriteLine($"{"p50 of the server's time, ms",-34}{$"{Few:#,##0}",14}{$"{Many:#,##0}",14}{"ratio",10}");
-        foreach (var (page, time) in few) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{page,-34}{time,14:0.00}{many[page],14:0.00}{many[page] / time,10:0.00}"));
+        await WriteAsync(database, organization, many - Few);
+        var slow = await TimeAsync(browser, watch, home);
+        Console.WriteLine($"{"p50 of the server's time, ms",-34}{$"{Few:#,##0}",14}{$"{many:#,##0}",14}{"ratio",10}");
+        foreach (var (page, time) in few) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{page,-34}{time,14:0.00}{slow[page],14:0.00}{slow[page] / time,10:0.00}"));
         Console.WriteLine("goal: ratio at most 1.30, p50 at most 15 ms");
     }
 

@@ -27,13 +27,27 @@ internal sealed record StandingChanged(Guid OrganizationId);
 internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceProvider services)
 {
     /// <summary>Takes the organization's lock, for the rest of the transaction, and reads its standing.</summary>
-    public async Task<Standing> LockAsync(Guid organization, Transaction transaction, CancellationToken cancel) =>
-        await transaction.FirstAsync(Select(" from standings s where s.organization_id = {0} for update", organization), Standing.Read, cancel)
-        ?? throw new InvalidOperationException($"Organization {organization} has no standing.");
+    public async Task<Standing> LockAsync(Guid organization, Transaction transaction, CancellationToken cancel)
+    {
+        Answer<Standing>? standing = null;
+        await transaction.ReadAsync(q => standing = AskLock(q, organization), cancel);
+        return standing!.Value;
+    }
+
+    /// <summary>The same before other questions of the transaction: they see what whoever held the lock has written.</summary>
+    public static Answer<Standing> AskLock(Questions q, Guid organization) => q.Only(Select(" from standings s where s.organization_id = {0} for update", organization), Standing.Read, $"Organization {organization} has no standing.");
 
     /// <summary>The same for an id that somebody sent: null when there is no such organization (any more).</summary>
-    public Task<Standing?> TryLockAsync(Guid organization, Transaction transaction, CancellationToken cancel) => transaction.FirstAsync(
-        Select(" from standings s join organizations o on o.id = s.organization_id and o.deleted_at is null where s.organization_id = {0} for update of s", organization), Standing.Read, cancel);
+    public async Task<Standing?> TryLockAsync(Guid organization, Transaction transaction, CancellationToken cancel)
+    {
+        Answer<Standing?>? standing = null;
+        await transaction.ReadAsync(q => standing = AskTryLock(q, organization), cancel);
+        return standing!.Value;
+    }
+
+    /// <inheritdoc cref="TryLockAsync"/>
+    public static Answer<Standing?> AskTryLock(Questions q, Guid organization) =>
+        q.First(Select(" from standings s join organizations o on o.id = s.organization_id and o.deleted_at is null where s.organization_id = {0} for update of s", organization), Standing.Read);
 
     /// <summary>Asks for the standing among other questions of a page.</summary>
     public static Answer<Standing?> Ask(Questions q, Guid organization) =>

@@ -20,6 +20,9 @@ internal sealed record HoldPart(string Pocket, DateTimeOffset PeriodStart, long 
 /// <param name="Committed">How many units succeeded, at most <paramref name="Quantity"/>.</param>
 internal sealed record Hold(Guid OrganizationId, string Id, string Meter, long Quantity, string State, DateTimeOffset GrantedAt, DateTimeOffset ExpiresAt, long? Committed, IReadOnlyList<HoldPart> Parts)
 {
+    /// <summary>Who asked for it; null: the backend, in the organization's name.</summary>
+    public Guid? KeyId { get; init; }
+
     /// <summary>Unless asked otherwise a hold lasts this long.</summary>
     public static readonly TimeSpan Lasts = TimeSpan.FromMinutes(15);
 

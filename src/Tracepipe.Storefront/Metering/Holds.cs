@@ -24,22 +24,37 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     /// <summary>Holds units before the work begins: completely or not at all, pocket by pocket.</summary>
     public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
     {
-        await using var transaction = await database.BeginAsync(wish.OrganizationId, person: null, cancel);
-        if (await standings.TryLockAsync(wish.OrganizationId, transaction, cancel) is not { } standing) return Problem.NotFound("Organization");
         var now = clock.GetUtcNow();
-        await ReleaseExpiredAsync(wish.OrganizationId, now, transaction, cancel);
-
-        var digest = await transaction.FirstAsync($"select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}", r => r.GetFieldValue<byte[]>(0), cancel);
-        if (digest is not null)
+        await using var transaction = await database.BeginAsync(wish.OrganizationId, person: null, cancel);
+        Answer<Standing?>? locked = null;
+        Answer<IReadOnlyList<string>>? expired = null;
+        Answer<byte[]?>? digest = null;
+        Answer<Spend?>? spending = null;
+        Answer<bool>? accrues = null;
+        Answer<long>? open = null;
+        await transaction.ReadAsync(q =>
         {
-            if (!digest.AsSpan().SequenceEqual(wish.BodyDigest)) return Taken(wish.Id);
+            locked = Standings.AskTryLock(q, wish.OrganizationId); // first: the others see what whoever held the lock has written
+            expired = AskExpired(q, wish.OrganizationId, now);
+            digest = q.First($"select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}", r => (byte[]?)r.GetFieldValue<byte[]>(0));
+            spending = Spending.Ask(q, wish.OrganizationId, now);
+            accrues = StorageLevels.AskAccrues(q, wish.OrganizationId);
+            open = q.First($"select count(*) from holds where organization_id = {wish.OrganizationId} and state = 'open'", r => r.GetInt64(0));
+        }, cancel);
+        if (locked!.Value is not { } standing) return Problem.NotFound("Organization");
+        await ReleaseAsync(wish.OrganizationId, expired!.Value, now, transaction, cancel);
+
+        if (digest!.Value is { } earlier)
+        {
+            if (!earlier.AsSpan().SequenceEqual(wish.BodyDigest)) return Taken(wish.Id);
             return (await ReadAsync(wish.OrganizationId, wish.Id, transaction, cancel))!;
         }
 
         if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, wish.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Unit })
             return Problem.Invalid("meter", $"“{wish.Meter}” is not a meter of whole units: use one of {string.Join(", ", catalogs.Current.Prices.Meters.Where(m => m.Kind is MeterKind.Unit).Select(m => m.Key))}.");
         if (standing.IsSuspended) return Refusals.Suspended;
-        var spend = await SpendAsync(standing, now, transaction, cancel);
+        if (accrues!.Value) await settlement.SettleAsync(standing, now, transaction, cancel); // what lies in storage has cost something since
+        var spend = accrues.Value || expired.Value.Count > 0 ? await Spending.ReadAsync(standing.OrganizationId, now, transaction, cancel) : spending!.Value!;
         if (spend.HeldBack.Minor > 0)
         {
             await transaction.CommitAsync(cancel); // what was settled stays, whatever the answer
@@ -47,32 +62,32 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         }
 
         var allowance = await standings.AllowanceAsync(standing, now, cancel);
-        var open = await transaction.FirstAsync($"select count(*) from holds where organization_id = {wish.OrganizationId} and state = 'open'", r => r.GetInt64(0), cancel);
-        if (allowance.Tier.Limits.Agents >= 0 && open >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open);
+        if (allowance.Tier.Limits.Agents >= 0 && open!.Value >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open.Value);
 
         var (parts, refusal) = await pockets.TakeAsync(standing, allowance, spend, wish.Meter, wish.Quantity, wish.Id, 0, now, transaction, cancel);
         if (refusal is not null) return refusal; // disposed without commit: nothing is held
 
-        if (await transaction.ExecuteAsync($"insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing", cancel) == 0)
-            return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock
         var expires = now + wish.ExpiresIn;
-        await transaction.ExecuteAsync($"""
-            insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
-            values ({wish.OrganizationId}, {wish.Id}, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires})
-            """, cancel);
-        await InsertPartsAsync(wish.OrganizationId, wish.Id, parts, transaction, cancel);
+        Answer<int>? isMine = null;
+        await transaction.ReadAsync(q =>
+        {
+            isMine = q.Execute($"insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing");
+            q.Execute($"""
+                insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
+                values ({wish.OrganizationId}, {wish.Id}, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires})
+                """);
+            InsertParts(q, wish.OrganizationId, wish.Id, parts);
+        }, cancel);
+        if (isMine!.Value == 0) return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock; nothing of this is committed
         await transaction.CommitAsync(cancel);
-        return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, parts);
+        return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, parts) { KeyId = wish.KeyId };
     }
 
     /// <summary>Counts the units that succeeded, once however often it is told, and gives the rest back. After expiry a pocket is looked for again.</summary>
     public async Task<HoldAnswer> CommitAsync(Guid organization, string id, CommitWish wish, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        var standing = await standings.LockAsync(organization, transaction, cancel);
-        var now = clock.GetUtcNow();
-        await ReleaseExpiredAsync(organization, now, transaction, cancel);
-        var hold = await ReadAsync(organization, id, transaction, cancel);
+        var (standing, hold, now) = await LockAsync(organization, id, transaction, cancel);
         if (hold is null) return Problem.NotFound("Hold");
         var units = wish.Quantity ?? hold.Quantity;
         if (hold.State is "committed")
@@ -92,25 +107,26 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
             (parts, var refusal) = standing.IsSuspended ? ([], Refusals.Suspended) : await pockets.TakeAsync(standing, allowance, spend, hold.Meter, units, id, 1, now, transaction, cancel);
             if (refusal is not null) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
             grantedAt = now; // it belongs to the period of its grant, and this is another one
-            await transaction.ExecuteAsync($"delete from hold_parts where organization_id = {organization} and hold_id = {id}", cancel);
-            await InsertPartsAsync(organization, id, parts, transaction, cancel);
+            await transaction.ReadAsync(q =>
+            {
+                q.Execute($"delete from hold_parts where organization_id = {organization} and hold_id = {id}");
+                InsertParts(q, organization, id, parts);
+            }, cancel);
         }
 
         var rest = units;
+        var used = new List<(HoldPart Part, long Used)>(parts.Count);
         foreach (var part in parts)
         {
-            var used = Math.Min(rest, part.Quantity);
-            rest -= used;
-            if (used == 0)
-            {
-                await Pockets.ReleaseAsync(organization, hold.Meter, part, grantedAt, now, transaction, cancel);
-                continue;
-            }
-            await Pockets.CommitAsync(organization, id, hold.Meter, part, used, grantedAt, now, transaction, cancel);
-            await RecordAsync(hold with { GrantedAt = grantedAt }, part with { Quantity = used }, wish.Details, now, transaction, cancel);
+            used.Add((part, Math.Min(rest, part.Quantity)));
+            rest -= used[^1].Used;
         }
         transaction.AfterCommit(_ => { news.Tell(organization); return Task.CompletedTask; });
-        await transaction.ExecuteAsync($"update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(wish.Details)} where organization_id = {organization} and id = {id}", cancel);
+        await Pockets.CommitAsync(organization, id, hold.Meter, used, grantedAt, now, q =>
+        {
+            foreach (var (part, some) in used.Where(u => u.Used > 0)) Record(q, hold with { GrantedAt = grantedAt }, part with { Quantity = some }, wish.Details, now);
+            q.Execute($"update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(wish.Details)} where organization_id = {organization} and id = {id}");
+        }, transaction, cancel);
         await transaction.CommitAsync(cancel);
         return hold with { State = "committed", Committed = units, Parts = parts };
     }
@@ -119,10 +135,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     public async Task<HoldAnswer> ReleaseAsync(Guid organization, string id, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        await standings.LockAsync(organization, transaction, cancel);
-        var now = clock.GetUtcNow();
-        await ReleaseExpiredAsync(organization, now, transaction, cancel);
-        var hold = await ReadAsync(organization, id, transaction, cancel);
+        var (_, hold, now) = await LockAsync(organization, id, transaction, cancel);
         if (hold is null) return Problem.NotFound("Hold");
         if (hold.State is "committed") return Problem.Conflict($"The hold {id} was committed: what was used is not released.");
         if (hold.State is not "open") { await transaction.CommitAsync(cancel); return hold; }
@@ -136,10 +149,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     public async Task<HoldAnswer> RenewAsync(Guid organization, string id, TimeSpan expiresIn, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        await standings.LockAsync(organization, transaction, cancel);
-        var now = clock.GetUtcNow();
-        await ReleaseExpiredAsync(organization, now, transaction, cancel);
-        var hold = await ReadAsync(organization, id, transaction, cancel);
+        var (_, hold, now) = await LockAsync(organization, id, transaction, cancel);
         if (hold is null) return Problem.NotFound("Hold");
         if (hold.State is "expired") return new Problem(409, "hold_expired", $"The hold {id} has expired: hold again.");
         if (hold.State is not "open") return Problem.Conflict($"The hold {id} is {hold.State}: only an open one is renewed.");
@@ -158,8 +168,14 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         foreach (var organization in due!.Value)
         {
             await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-            await standings.LockAsync(organization, transaction, cancel);
-            await ReleaseExpiredAsync(organization, clock.GetUtcNow(), transaction, cancel);
+            var now = clock.GetUtcNow();
+            Answer<IReadOnlyList<string>>? expired = null;
+            await transaction.ReadAsync(q =>
+            {
+                Standings.AskLock(q, organization);
+                expired = AskExpired(q, organization, now);
+            }, cancel);
+            await ReleaseAsync(organization, expired!.Value, now, transaction, cancel);
             await transaction.CommitAsync(cancel);
         }
         return due.Value.Count;
@@ -182,27 +198,30 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
 
     private static Problem Taken(string id) => Problem.Conflict($"The hold {id} was asked for before with other words: use another id.");
 
-    /// <summary>Where the month stands, after storage that costs something has been settled.</summary>
-    private async Task<Spend> SpendAsync(Standing standing, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <summary>The organization's lock, what has expired released, and the hold as it stands then.</summary>
+    private async Task<(Standing Standing, Hold? Hold, DateTimeOffset Now)> LockAsync(Guid organization, string id, Transaction transaction, CancellationToken cancel)
     {
-        Answer<Spend?>? spend = null;
-        Answer<bool>? accrues = null;
+        var now = clock.GetUtcNow();
+        Answer<Standing>? standing = null;
+        Answer<IReadOnlyList<string>>? expired = null;
+        Func<Hold?>? hold = null;
         await transaction.ReadAsync(q =>
         {
-            spend = Spending.Ask(q, standing.OrganizationId, now);
-            accrues = StorageLevels.AskAccrues(q, standing.OrganizationId);
+            standing = Standings.AskLock(q, organization);
+            expired = AskExpired(q, organization, now);
+            hold = Ask(q, organization, id);
         }, cancel);
-        if (!accrues!.Value) return spend!.Value!;
-        await settlement.SettleAsync(standing, now, transaction, cancel);
-        return await Spending.ReadAsync(standing.OrganizationId, now, transaction, cancel);
+        await ReleaseAsync(organization, expired!.Value, now, transaction, cancel);
+        return (standing!.Value, hold!(), now);
     }
 
-    private static async Task ReleaseExpiredAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <summary>Ends holds whose time is over; what they have set aside is given back by <see cref="ReleaseAsync(Guid, IReadOnlyList{string}, DateTimeOffset, Transaction, CancellationToken)"/>.</summary>
+    private static Answer<IReadOnlyList<string>> AskExpired(Questions q, Guid organization, DateTimeOffset now) =>
+        q.List($"update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id", r => r.GetString(0));
+
+    private static async Task ReleaseAsync(Guid organization, IReadOnlyList<string> expired, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        var ended = await transaction.ListAsync($"""
-            update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id
-            """, r => r.GetString(0), cancel);
-        foreach (var id in ended)
+        foreach (var id in expired)
         {
             var hold = (await ReadAsync(organization, id, transaction, cancel))!;
             foreach (var part in hold.Parts) await Pockets.ReleaseAsync(organization, hold.Meter, part, hold.GrantedAt, now, transaction, cancel);
@@ -211,19 +230,21 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
 
     private static async Task<Hold?> ReadAsync(Guid organization, string id, Transaction transaction, CancellationToken cancel)
     {
-        Answer<Hold?>? hold = null;
-        Answer<IReadOnlyList<HoldPart>>? parts = null;
-        await transaction.ReadAsync(q =>
-        {
-            hold = q.First($"select meter, quantity, state, granted_at, expires_at, committed from holds where organization_id = {organization} and id = {id}",
-                r => new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []));
-            parts = q.List($"select pocket, period_start, quantity, unit_price, cause from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
-                r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3) / 1.000000000000000000m, r.IsDBNull(4) ? null : r.GetString(4))); // 0, not 0.000000000000: a repeated call answers the same text
-        }, cancel);
-        return hold!.Value is { } found ? found with { Parts = parts!.Value } : null;
+        Func<Hold?>? hold = null;
+        await transaction.ReadAsync(q => hold = Ask(q, organization, id), cancel);
+        return hold!();
     }
 
-    private static Task InsertPartsAsync(Guid organization, string id, IReadOnlyList<HoldPart> parts, Transaction transaction, CancellationToken cancel) => transaction.ReadAsync(q =>
+    private static Func<Hold?> Ask(Questions q, Guid organization, string id)
+    {
+        var hold = q.First($"select meter, quantity, state, granted_at, expires_at, committed, key_id from holds where organization_id = {organization} and id = {id}",
+            r => new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []) { KeyId = r.IsDBNull(6) ? null : r.GetGuid(6) });
+        var parts = q.List($"select pocket, period_start, quantity, unit_price, cause from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
+            r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3) / 1.000000000000000000m, r.IsDBNull(4) ? null : r.GetString(4))); // 0, not 0.000000000000: a repeated call answers the same text
+        return () => hold.Value is { } found ? found with { Parts = parts.Value } : null;
+    }
+
+    private static void InsertParts(Questions q, Guid organization, string id, IReadOnlyList<HoldPart> parts)
     {
         for (var ordinal = 0; ordinal < parts.Count; ordinal++)
         {
@@ -233,24 +254,20 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
                 values ({organization}, {id}, {ordinal}, {part.Pocket}, {part.PeriodStart}, {part.Quantity}, {part.UnitPrice}, {part.Cause}::text)
                 """);
         }
-    }, cancel);
+    }
 
     // A unit belongs to the period of its grant, whenever it is committed.
-    private static Task RecordAsync(Hold hold, HoldPart part, JsonElement? details, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    private static void Record(Questions q, Hold hold, HoldPart part, JsonElement? details, DateTimeOffset now)
     {
         var month = DateOnly.FromDateTime(Period.CalendarMonth(hold.GrantedAt).Start.UtcDateTime);
         var total = Money.Round(part.UnitPrice * part.Quantity);
-        var hour = UsageRecords.HourOf(hold.GrantedAt);
-        return transaction.ExecuteAsync($"""
-            with counted as (
-              insert into usage_hours as u (organization_id, hour, meter, key_id, model, suite_id, quantity, events)
-              select h.organization_id, {hour}, {hold.Meter}, coalesce(h.key_id, {Guid.Empty}), '', coalesce({Text(details, "suite_id")}::text, ''), {part.Quantity}::bigint, 1 from holds h where h.organization_id = {hold.OrganizationId} and h.id = {hold.Id}
-              on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = u.quantity + excluded.quantity, events = u.events + 1)
+        var suite = Text(details, "suite_id");
+        UsageSums.Add(q, hold.OrganizationId, hold.Meter, hold.KeyId, suite ?? "", part.Quantity, hold.GrantedAt);
+        q.Execute($"""
             insert into usage_records (organization_id, id, usage_type, pocket, quantity, unit_price, total_minor, currency, quota_period_start, bill_month, hold_id, key_id, ticket_id, suite_id, usage_details, recorded_at)
-            select {hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {month}, {hold.Id}, h.key_id,
-              {Text(details, "ticket_id")}::text, {Text(details, "suite_id")}::text, {Json(details)}, {now}
-            from holds h where h.organization_id = {hold.OrganizationId} and h.id = {hold.Id}
-            """, cancel);
+            values ({hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {month}, {hold.Id}, {hold.KeyId}::uuid,
+              {Text(details, "ticket_id")}::text, {suite}::text, {Json(details)}, {now})
+            """);
     }
 
     private static string? Text(JsonElement? details, string name) =>

@@ -20,7 +20,14 @@ internal sealed class Pockets(Catalogs catalogs)
         var (organization, limit) = (standing.OrganizationId, allowance.LimitOf(meter));
         var parts = new List<HoldPart>();
         var rest = units;
-        var granted = await Quotas.HoldAsync(organization, allowance.Pocket, meter, allowance.Period.Start, limit, rest, transaction, cancel);
+        Answer<long>? held = null;
+        Answer<CreditBalance?>? balance = null;
+        await transaction.ReadAsync(q =>
+        {
+            held = Quotas.Hold(q, organization, allowance.Pocket, meter, allowance.Period.Start, limit, rest);
+            balance = Book.AskBalance(q, organization, now);
+        }, cancel);
+        var granted = held!.Value;
         if (granted > 0) parts.Add(new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m));
         if ((rest -= granted) == 0) return (parts, null);
 
@@ -28,8 +35,6 @@ internal sealed class Pockets(Catalogs catalogs)
         var price = Rating.UnitPrice(prices, meter);
         if (price <= 0) return ([], Refusals.QuotaExhausted(allowance, meter, limit, units));
 
-        Answer<CreditBalance?>? balance = null;
-        await transaction.ReadAsync(q => balance = Book.AskBalance(q, organization, now), cancel);
         // A unit is paid from one pocket: a rest smaller than its price stays.
         var credits = Math.Clamp((long)Math.Min(rest, decimal.Floor(balance!.Value!.Available.Amount / price)), 0, rest);
         if (credits > 0)
@@ -48,33 +53,50 @@ internal sealed class Pockets(Catalogs catalogs)
     }
 
     /// <summary>Gives a part back.</summary>
-    public static Task ReleaseAsync(Guid organization, string meter, HoldPart part, DateTimeOffset grantedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel) => part.Pocket switch
+    public static async Task ReleaseAsync(Guid organization, string meter, HoldPart part, DateTimeOffset grantedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        "credits" => Book.ReleaseHeldAsync(organization, part.Cause!, Actor.System, now, transaction, cancel),
-        "metered" => Spending.SettleAsync(organization, BillMonth.Of(grantedAt), part.Price.Minor, 0, transaction, cancel),
-        _ => Quotas.ReleaseAsync(organization, part.Pocket, meter, part.PeriodStart, part.Quantity, transaction, cancel),
-    };
+        if (part.Pocket is "credits") await Book.ReleaseHeldAsync(organization, part.Cause!, Actor.System, now, transaction, cancel);
+        else await transaction.ReadAsync(q => Release(q, organization, meter, part, part.Quantity, grantedAt), cancel);
+    }
 
-    /// <summary>Counts the first units of a part as used and gives the others back. What is paid for belongs to the month of the grant.</summary>
-    public static async Task CommitAsync(Guid organization, string hold, string meter, HoldPart part, long used, DateTimeOffset grantedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <summary>
+    /// Counts the first units of parts as used and gives the others back, as many of each as it is said. What is paid for belongs to the month of the grant.
+    /// </summary>
+    /// <param name="also">What is written in the same round trip.</param>
+    public static async Task CommitAsync(Guid organization, string hold, string meter, IReadOnlyList<(HoldPart Part, long Used)> parts, DateTimeOffset grantedAt, DateTimeOffset now, Action<Questions> also, Transaction transaction, CancellationToken cancel)
     {
-        var paid = part with { Quantity = used };
-        var cents = paid.Price.Minor;
-        switch (part.Pocket)
+        foreach (var (part, used) in parts)
+            if (part.Pocket is "credits") await Book.CommitHeldAsync(organization, part.Cause!, (part with { Quantity = used }).Price, used == 0 ? null : $"{used} × {meter}", Actor.System, now, transaction, cancel);
+        var month = await Accruals.OpenMonthAsync(organization, BillMonth.Of(grantedAt), now, transaction, cancel);
+        await transaction.ReadAsync(q =>
         {
-            case "credits":
-                await Book.CommitHeldAsync(organization, part.Cause!, paid.Price, $"{used} × {meter}", Actor.System, now, transaction, cancel);
-                await Accruals.AddPaidAsync(organization, meter, part.UnitPrice, used, cents, 0, grantedAt, now, transaction, cancel);
-                break;
-            case "metered":
-                await Spending.SettleAsync(organization, BillMonth.Of(grantedAt), part.Price.Minor, cents, transaction, cancel);
-                await Book.OweAsync(organization, paid.Price, new Cause("settle", $"hold:{hold}", Actor.System, now, hold, $"{used} × {meter}"), transaction, cancel);
-                await Accruals.AddPaidAsync(organization, meter, part.UnitPrice, used, 0, cents, grantedAt, now, transaction, cancel);
-                break;
-            default:
-                await Quotas.CommitAsync(organization, part.Pocket, meter, part.PeriodStart, used, transaction, cancel);
-                if (part.Quantity > used) await Quotas.ReleaseAsync(organization, part.Pocket, meter, part.PeriodStart, part.Quantity - used, transaction, cancel);
-                break;
-        }
+            foreach (var (part, used) in parts)
+            {
+                var cents = (part with { Quantity = used }).Price.Minor;
+                switch (part.Pocket)
+                {
+                    case "credits":
+                        if (used > 0) Accruals.AddPaid(q, organization, month, meter, part.UnitPrice, used, cents, 0, grantedAt);
+                        break;
+                    case "metered":
+                        Spending.Settle(q, organization, BillMonth.Of(grantedAt), part.Price.Minor, cents);
+                        if (used == 0) break;
+                        Book.Post(q, organization, [new Posting(new Cause("settle", $"hold:{hold}", Actor.System, now, hold, $"{used} × {meter}"), Book.Owed(cents))]);
+                        Accruals.AddPaid(q, organization, month, meter, part.UnitPrice, used, 0, cents, grantedAt);
+                        break;
+                    default:
+                        if (used > 0) Quotas.Commit(q, organization, part.Pocket, meter, part.PeriodStart, used);
+                        if (part.Quantity > used) Release(q, organization, meter, part, part.Quantity - used, grantedAt);
+                        break;
+                }
+            }
+            also(q);
+        }, cancel);
+    }
+
+    private static void Release(Questions q, Guid organization, string meter, HoldPart part, long units, DateTimeOffset grantedAt)
+    {
+        if (part.Pocket is "metered") Spending.Settle(q, organization, BillMonth.Of(grantedAt), part.Price.Minor, 0);
+        else Quotas.Release(q, organization, part.Pocket, meter, part.PeriodStart, units);
     }
 }

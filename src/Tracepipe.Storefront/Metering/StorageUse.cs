@@ -72,7 +72,7 @@ internal sealed class StorageUse(Database database, Standings standings, Settlem
         await levels.ChangeAsync(standing, change, at, transaction, cancel);
         Answer<StoredNow?>? stored = null;
         await transaction.ReadAsync(q => stored = StorageLevels.AskNow(q, organization), cancel);
-        return stored!.Value!.ChargedMicroseconds;
+        return stored!.Value?.ChargedMicroseconds ?? 0;
     }
 
     /// <summary>What storage costs an organization, and how much each stored byte has been charged so far, in microseconds.</summary>

@@ -53,6 +53,15 @@ internal sealed class Questions
         return answer;
     }
 
+    /// <summary>The first row, which must be there.</summary>
+    /// <param name="missing">What is broken when it is not: the exception's text.</param>
+    public Answer<T> Only<T>(FormattableString sql, Func<NpgsqlDataReader, T> map, string missing)
+    {
+        var answer = new Answer<T>();
+        asked.Add(new Asked(sql, async (reader, cancel) => answer.Value = await reader.ReadAsync(cancel) ? map(reader) : throw new InvalidOperationException(missing)));
+        return answer;
+    }
+
     /// <summary>A statement for its effect, without a result set of its own (SELECT of a function excepted); the answer is the number of rows it changed.</summary>
     public Answer<int> Execute(FormattableString sql)
     {

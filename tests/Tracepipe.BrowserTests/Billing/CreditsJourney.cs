@@ -37,7 +37,7 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
         await app.Services.GetRequiredService<CreditGrants>().GrantAsync(organization, Money.Usd(6000), now.AddDays(40), "Sorry for the outage on Tuesday", Actor.System, default);
         await using (var transaction = await app.Services.GetRequiredService<Database>().BeginAsync(organization, null, default))
         {
-            await Book.SpendAsync(organization, Money.Usd(1250), new Cause("settle", "x", Actor.System, now, Memo: "tokens, November 2026"), now, transaction, default);
+            await SpendAsync(1250, "x", transaction);
             Assert.True(await Book.HoldCreditsAsync(organization, Money.Usd(2000), new Cause("hold", $"run-{width}#0", Actor.System, now), now, transaction, default));
             await transaction.CommitAsync(default);
         }
@@ -56,7 +56,7 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
         {
             var purchase = await app.ScalarAsync<string>($"select cause_id from ledger_transactions where organization_id = '{organization}' and cause_kind = 'purchase'");
             await Book.ReleaseHeldAsync(organization, $"run-{width}#0", Actor.System, now, transaction, default);
-            await Book.SpendAsync(organization, Money.Usd(9000), new Cause("settle", "y", Actor.System, now, Memo: "tokens, November 2026"), now, transaction, default);
+            await SpendAsync(9000, "y", transaction);
             await Book.RefundAsync(organization, purchase, Money.Usd(10_000), Actor.System, now, transaction, default);
             await transaction.CommitAsync(default);
         }
@@ -67,6 +67,13 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
         await page.ReloadAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "The account is suspended" })).ToBeVisibleAsync();
         await IsFlawlessAsync(page, $"credits/suspended-{width}");
+
+        async Task SpendAsync(long cents, string cause, Transaction transaction)
+        {
+            Purse? purse = null;
+            await transaction.ReadAsync(q => purse = Purse.Ask(q, organization), default);
+            await Book.PostAsync(organization, new Cause("settle", cause, Actor.System, now, Memo: "tokens, November 2026"), [.. purse!.Draw(cents, now), new Leg("revenue", Guid.Empty, cents)], transaction, default);
+        }
     }
 
     [Fact]

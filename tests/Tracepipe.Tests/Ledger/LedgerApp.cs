@@ -45,8 +45,15 @@ public class LedgerApp(TestServers servers) : TestApp(servers)
     public Task<long> RefundAsync(Guid organization, string payment, long cumulative) =>
         InAsync(organization, async t => (await Book.RefundAsync(organization, payment, Money.Usd(cumulative), Actor.System, Clock.GetUtcNow(), t, default)).Minor);
 
-    public Task<long> SpendAsync(Guid organization, long cents, string cause, DateTimeOffset? usedAt = null) =>
-        InAsync(organization, async t => (await Book.SpendAsync(organization, Money.Usd(cents), new Cause("settle", cause, Actor.System, Clock.GetUtcNow()), usedAt ?? Clock.GetUtcNow(), t, default)).Minor);
+    /// <summary>Spends as much of so many cents as there is, for use that has happened.</summary>
+    public Task<long> SpendAsync(Guid organization, long cents, string cause, DateTimeOffset? usedAt = null) => InAsync(organization, async t =>
+    {
+        Purse? purse = null;
+        await t.ReadAsync(q => purse = Purse.Ask(q, organization), default);
+        var drawn = purse!.Draw(cents, usedAt ?? Clock.GetUtcNow());
+        var spent = -drawn.Sum(l => l.AmountMinor);
+        return spent > 0 && await Book.PostAsync(organization, new Cause("settle", cause, Actor.System, Clock.GetUtcNow()), [.. drawn, new Leg("revenue", Guid.Empty, spent)], t, default) ? spent : 0;
+    });
 
     /// <summary>A card on file that pays for use, up to a cap in cents.</summary>
     public Task CardAsync(Guid organization, long? cap = 10000) => ExecuteAsync($"""

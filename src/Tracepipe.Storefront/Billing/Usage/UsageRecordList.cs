@@ -61,7 +61,7 @@ internal sealed class UsageRecordList(Database database)
     public async Task<bool> HasSuiteAsync(Guid organization, Guid? person, string suite, CancellationToken cancel)
     {
         Answer<bool>? found = null;
-        await database.ReadAsync(organization, person, q => found = q.First($"select true from usage_hours where organization_id = {organization} and suite_id = {suite} limit 1", r => r.GetBoolean(0)), cancel);
+        await database.ReadAsync(organization, person, q => found = q.First($"select true from usage_days where organization_id = {organization} and suite_id = {suite} limit 1", r => r.GetBoolean(0)), cancel);
         return found!.Value;
     }
 

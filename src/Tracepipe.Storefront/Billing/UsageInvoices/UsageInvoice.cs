@@ -32,7 +32,8 @@ internal sealed record UsageInvoice(Guid OrganizationId, Guid Id, string Number,
         from invoices where organization_id = {organization} and id = {id} and kind = 'usage' for update
         """;
 
-    internal static string NumberOf(int year, int number) => string.Create(CultureInfo.InvariantCulture, $"INV-{year:0000}-{number:000000}");
+    /// <summary>How the numbers of a year begin; six digits or more follow.</summary>
+    internal static string NumberOf(int year) => string.Create(CultureInfo.InvariantCulture, $"INV-{year:0000}-");
 }
 
 /// <summary>A line of an invoice, as stored.</summary>

@@ -47,19 +47,15 @@ internal static class Book
     /// <param name="usedAt">When the use happens: a grant that has expired by then does not count.</param>
     /// <returns>False when there is not enough.</returns>
     public static async Task<bool> HoldCreditsAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) =>
-        await DrawAsync(organization, amount, cause, usedAt, "held", isWhole: true, transaction, cancel) > 0 || await IsPostedAsync(organization, cause, transaction, cancel);
-
-    /// <summary>Spends credits for use that has happened: as much of the amount as there is.</summary>
-    /// <param name="cause">Of kind settle.</param>
-    /// <param name="usedAt">When the use happened: a grant that had expired by then does not count.</param>
-    /// <returns>What was spent; zero when there is nothing, or when this was posted before.</returns>
-    public static async Task<Money> SpendAsync(Guid organization, Money atMost, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) =>
-        new(await DrawAsync(organization, atMost, cause, usedAt, "revenue", isWhole: false, transaction, cancel), atMost.Currency);
+        await SetAsideAsync(organization, amount, cause, usedAt, transaction, cancel) || await IsPostedAsync(organization, cause, transaction, cancel);
 
     /// <summary>Use that a card pays for later: earned now, owed until its invoice is paid.</summary>
     /// <returns>False when it was posted before.</returns>
     public static Task<bool> OweAsync(Guid organization, Money amount, Cause cause, Transaction transaction, CancellationToken cancel) =>
-        PostAsync(organization, cause, [new Leg("revenue", Guid.Empty, amount.Minor), new Leg("receivable", Guid.Empty, -amount.Minor)], transaction, cancel);
+        PostAsync(organization, cause, Owed(amount.Minor), transaction, cancel);
+
+    /// <summary>The legs of use that a card pays for later, in cents.</summary>
+    public static IReadOnlyList<Leg> Owed(long minor) => [new Leg("revenue", Guid.Empty, minor), new Leg("receivable", Guid.Empty, -minor)];
 
     /// <summary>An invoice was paid: what was owed is cash now.</summary>
     /// <returns>False when it was posted before.</returns>
@@ -148,30 +144,50 @@ internal static class Book
     /// <returns>False when the cause was posted before.</returns>
     public static async Task<bool> PostAsync(Guid organization, Cause cause, IReadOnlyList<Leg> legs, Transaction transaction, CancellationToken cancel)
     {
-        var accounts = legs.Select(l => l.Account).ToArray();
-        var lots = legs.Select(l => l.Lot).ToArray();
-        var amounts = legs.Select(l => l.AmountMinor).ToArray();
-        // Locked in one order, so that two postings never wait for each other.
-        var posted = await transaction.FirstAsync($"""
-            with legs as (select * from unnest({accounts}, {lots}, {amounts}) l (kind, lot, amount)),
+        Answer<int>? posted = null;
+        await transaction.ReadAsync(q => posted = Post(q, organization, [new Posting(cause, legs)]), cancel);
+        return posted!.Value > 0;
+    }
+
+    /// <summary>Posts several causes in their order, among other statements of a transaction; one that was posted before is left out.</summary>
+    /// <returns>How many entries were written.</returns>
+    public static Answer<int> Post(Questions q, Guid organization, IReadOnlyList<Posting> postings)
+    {
+        var ids = postings.Select(_ => Guid.CreateVersion7()).ToArray();
+        var kinds = postings.Select(p => p.Cause.Kind).ToArray();
+        var causes = postings.Select(p => p.Cause.Id).ToArray();
+        var abouts = postings.Select(p => p.Cause.About).ToArray();
+        var actorKinds = postings.Select(p => p.Cause.By.Kind).ToArray();
+        var actors = postings.Select(p => p.Cause.By.Id).ToArray();
+        var memos = postings.Select(p => p.Cause.Memo).ToArray();
+        var moments = postings.Select(p => p.Cause.At.ToUniversalTime()).ToArray();
+        var legs = postings.SelectMany((p, i) => p.Legs.Select(l => (Cause: ids[i], Leg: l))).ToList();
+        var of = legs.Select(l => l.Cause).ToArray();
+        var accounts = legs.Select(l => l.Leg.Account).ToArray();
+        var lots = legs.Select(l => l.Leg.Lot).ToArray();
+        var amounts = legs.Select(l => l.Leg.AmountMinor).ToArray();
+        // Locked in one order, so that two postings never wait for each other. Each entry continues the chain of its account.
+        return q.First($"""
+            with legs as (select * from unnest({of}, {accounts}, {lots}, {amounts}) with ordinality l (cause, kind, lot, amount, n)),
             locked as materialized (
-              select a.id from ledger_accounts a where a.organization_id = {organization} and a.currency = 'USD' and (a.kind, a.lot) in (select kind, lot from legs) order by a.id for update),
-            cause as (
+              select a.id, a.kind, a.lot, a.balance, a.entries from ledger_accounts a where a.organization_id = {organization} and a.currency = 'USD' and (a.kind, a.lot) in (select kind, lot from legs) order by a.id for update),
+            causes as (
               insert into ledger_transactions (organization_id, id, cause_kind, cause_id, about, actor_kind, actor_id, memo, posted_at)
-              select {organization}, {Guid.CreateVersion7()}, {cause.Kind}, {cause.Id}, {cause.About}::text, {cause.By.Kind}, {cause.By.Id}::uuid, {cause.Memo}::text, {cause.At}
-              where (select count(*) from locked) = (select count(*) from legs)
+              select {organization}, c.id, c.kind, c.cause, c.about, c.actor_kind, c.actor, c.memo, c.at
+              from unnest({ids}, {kinds}, {causes}, {abouts}, {actorKinds}, {actors}, {memos}, {moments}) with ordinality c (id, kind, cause, about, actor_kind, actor, memo, at, n)
+              where (select count(*) from locked) = (select count(*) from (select distinct kind, lot from legs) d) order by c.n
               on conflict (organization_id, cause_kind, cause_id) do nothing returning id),
+            chain as (
+              select k.id, c.id as cause, l.amount, (k.balance + sum(l.amount) over steps)::bigint as balance, k.entries + row_number() over steps as place
+              from legs l join causes c on c.id = l.cause join locked k on k.kind = l.kind and k.lot = l.lot window steps as (partition by k.id order by l.n rows unbounded preceding)),
             moved as (
-              update ledger_accounts a set balance = a.balance + l.amount, entries = a.entries + 1 from legs l, locked k, cause
-              where a.organization_id = {organization} and a.id = k.id and a.kind = l.kind and a.lot = l.lot and a.currency = 'USD'
-              returning a.id, cause.id as cause, l.amount, a.balance, a.entries),
+              update ledger_accounts a set balance = e.balance, entries = e.place from (select distinct on (id) id, balance, place from chain order by id, place desc) e
+              where a.organization_id = {organization} and a.id = e.id),
             written as (
               insert into ledger_entries (organization_id, account_id, place, transaction_id, amount_minor, currency, balance)
-              select {organization}, id, entries, cause, amount, 'USD', balance from moved returning 1)
-            select (select count(*) from written), (select count(*) from locked)
-            """, r => (Written: r.GetInt64(0), Locked: r.GetInt64(1)), cancel);
-        if (posted.Locked != legs.Count) throw new InvalidOperationException($"A posting of kind {cause.Kind} names an account that organization {organization} does not have.");
-        return posted.Written > 0;
+              select {organization}, id, place, cause, amount, 'USD', balance from chain returning 1)
+            select (select count(*) from written)::int, (select count(*) from locked) = (select count(*) from (select distinct kind, lot from legs) d)
+            """, r => r.GetBoolean(1) ? r.GetInt32(0) : throw new InvalidOperationException($"A posting of kind {kinds[0]} names an account that organization {organization} does not have."));
     }
 
     /// <summary>Asks what may be spent and what is set aside.</summary>
@@ -206,20 +222,19 @@ internal static class Book
 
     private static readonly string[] Lots = ["available", "held"];
 
-    /// <summary>Moves credits away where there are enough, and writes the entries, in one statement.</summary>
-    /// <returns>Cents moved; 0 when there is not enough, or when the cause was posted before.</returns>
-    private static Task<long> DrawAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, string to, bool isWhole, Transaction transaction, CancellationToken cancel)
+    /// <summary>Moves credits from available to held where there are enough, and writes the entries, in one statement.</summary>
+    /// <returns>False when there is not enough, or when the cause was posted before.</returns>
+    private static async Task<bool> SetAsideAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(amount.Minor, nameof(amount));
-        // Two drawings take the same locks in the same order; the second sees what the first has left. What a refund made negative counts against grants too.
-        return transaction.FirstAsync($"""
+        // Two who set aside take the same locks in the same order; the second sees what the first has left. What a refund made negative counts against grants too.
+        return await transaction.FirstAsync($"""
             with locked as materialized (
               select id, kind, lot, expires_at, balance from ledger_accounts
-              where organization_id = {organization} and currency = {amount.Currency} and (kind = 'available' and (expires_at is null or expires_at > {usedAt}) or kind = {to}) order by id for update),
+              where organization_id = {organization} and currency = {amount.Currency} and (kind = 'available' and (expires_at is null or expires_at > {usedAt}) or kind = 'held') order by id for update),
             purse as (select id, lot, expires_at, balance from locked where kind = 'available'),
-            wanted as (select case when {isWhole} then {amount.Minor} else least({amount.Minor}, greatest(0, sum(balance))) end::bigint as amount, sum(balance) as total from purse),
             ranked as (select lot, id, balance, coalesce(sum(balance) over (order by expires_at nulls last, lot = {Guid.Empty}, lot rows between unbounded preceding and 1 preceding), 0) as before from purse where balance > 0),
-            takes as (select r.id, r.lot, least(r.balance, w.amount - r.before)::bigint as amount from ranked r, wanted w where w.amount > 0 and w.total >= w.amount and r.before < w.amount),
+            takes as (select id, lot, least(balance, {amount.Minor} - before)::bigint as amount from ranked where before < {amount.Minor} and (select sum(balance) from purse) >= {amount.Minor}),
             cause as (
               insert into ledger_transactions (organization_id, id, cause_kind, cause_id, about, actor_kind, actor_id, memo, posted_at)
               select {organization}, {Guid.CreateVersion7()}, {cause.Kind}, {cause.Id}, {cause.About}::text, {cause.By.Kind}, {cause.By.Id}::uuid, {cause.Memo}::text, {cause.At}
@@ -229,16 +244,16 @@ internal static class Book
               update ledger_accounts a set balance = a.balance - t.amount, entries = a.entries + 1 from takes t, cause
               where a.organization_id = {organization} and a.id = t.id and a.balance >= t.amount
               returning a.id, cause.id as cause, -t.amount as amount, a.balance, a.entries),
-            gains as (select k.id, sum(t.amount)::bigint as amount from takes t join locked k on k.kind = {to} and (k.lot = t.lot or {to} <> 'held') group by k.id),
+            gains as (select k.id, sum(t.amount)::bigint as amount from takes t join locked k on k.kind = 'held' and k.lot = t.lot group by k.id),
             given as (
               update ledger_accounts a set balance = a.balance + g.amount, entries = a.entries + 1 from gains g, cause
               where a.organization_id = {organization} and a.id = g.id
               returning a.id, cause.id as cause, g.amount, a.balance, a.entries),
             written as (
               insert into ledger_entries (organization_id, account_id, place, transaction_id, amount_minor, currency, balance)
-              select {organization}, id, entries, cause, amount, {amount.Currency}, balance from (select * from taken union all select * from given) sides returning amount_minor)
-            select coalesce(sum(amount_minor) filter (where amount_minor > 0), 0)::bigint from written
-            """, r => r.GetInt64(0), cancel);
+              select {organization}, id, entries, cause, amount, {amount.Currency}, balance from (select * from taken union all select * from given) sides returning 1)
+            select exists (select 1 from written)
+            """, r => r.GetBoolean(0), cancel);
     }
 
     private static Task<bool> IsPostedAsync(Guid organization, Cause cause, Transaction transaction, CancellationToken cancel) =>

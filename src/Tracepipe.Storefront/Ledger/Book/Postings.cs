@@ -16,6 +16,9 @@ internal sealed record Cause(string Kind, string Id, Actor By, DateTimeOffset At
 /// <param name="Lot">The grant whose credits these are; <see cref="Guid.Empty"/> for what was bought and for all other accounts.</param>
 internal sealed record Leg(string Account, Guid Lot, long AmountMinor);
 
+/// <summary>A cause and what it moves: legs that sum to zero.</summary>
+internal sealed record Posting(Cause Cause, IReadOnlyList<Leg> Legs);
+
 /// <summary>Prepaid credits at a moment.</summary>
 /// <param name="Available">What may be spent; negative after a refund of what was spent already.</param>
 /// <param name="Held">Set aside for work in progress.</param>

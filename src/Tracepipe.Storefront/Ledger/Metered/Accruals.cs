@@ -21,33 +21,28 @@ internal sealed record Accrual(DateOnly BillMonth, DateOnly OriginMonth, string 
 /// <summary>Adds up what is used beyond the included (billing rules, decision 7). Callers hold the organization's lock.</summary>
 internal static class Accruals
 {
-    /// <summary>Adds a quantity whose cents are not decided yet.</summary>
-    /// <param name="usedAt">Decides the month, unless that is closed: then it is shown with the month of <paramref name="now"/>.</param>
-    /// <returns>The month whose invoice shows it.</returns>
-    public static async Task<DateOnly> AddAsync(Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <summary>Adds a quantity whose cents are not decided yet, among other statements of the transaction.</summary>
+    /// <param name="month">Whose invoice shows it: <see cref="OpenMonthAsync"/>.</param>
+    public static void Add(Questions q, Guid organization, DateOnly month, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt)
     {
-        var origin = BillMonth.Of(usedAt);
-        var month = await OpenMonthAsync(organization, origin, now, transaction, cancel);
-        await transaction.ExecuteAsync($"""
-            insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, unsettled_since) values ({organization}, {month}, {origin}, {meter}, {unitPrice}, {quantity}, {usedAt})
+        q.Execute($"""
+            insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, unsettled_since) values ({organization}, {month}, {BillMonth.Of(usedAt)}, {meter}, {unitPrice}, {quantity}, {usedAt})
             on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity, unsettled_since = least(a.unsettled_since, excluded.unsettled_since)
-            """, cancel);
-        await UsageDays.AddAsync(organization, meter, unitPrice, quantity, usedAt, transaction, cancel);
-        return month;
+            """);
+        UsageDays.Add(q, organization, meter, unitPrice, quantity, usedAt);
     }
 
     /// <summary>Adds units that were paid when they were granted.</summary>
-    public static async Task AddPaidAsync(Guid organization, string meter, decimal unitPrice, long units, long creditsMinor, long meteredMinor, DateTimeOffset grantedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <param name="month">Whose invoice shows them: <see cref="OpenMonthAsync"/>.</param>
+    public static void AddPaid(Questions q, Guid organization, DateOnly month, string meter, decimal unitPrice, long units, long creditsMinor, long meteredMinor, DateTimeOffset grantedAt)
     {
-        var origin = BillMonth.Of(grantedAt);
-        var month = await OpenMonthAsync(organization, origin, now, transaction, cancel);
-        await transaction.ExecuteAsync($"""
+        q.Execute($"""
             insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor)
-            values ({organization}, {month}, {origin}, {meter}, {unitPrice}, {units}::numeric, {creditsMinor}, {meteredMinor})
+            values ({organization}, {month}, {BillMonth.Of(grantedAt)}, {meter}, {unitPrice}, {units}::numeric, {creditsMinor}, {meteredMinor})
             on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity,
               credits_minor = a.credits_minor + excluded.credits_minor, metered_minor = a.metered_minor + excluded.metered_minor
-            """, cancel);
-        await UsageDays.AddAsync(organization, meter, unitPrice, units, grantedAt, transaction, cancel);
+            """);
+        UsageDays.Add(q, organization, meter, unitPrice, units, grantedAt);
     }
 
     /// <summary>Says what a meter that is an integral has come to in a month. What was accrued at other prices before a change of the catalogue stays.</summary>

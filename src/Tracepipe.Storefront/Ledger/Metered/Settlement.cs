@@ -30,19 +30,24 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
         var prices = standing.LivePlanAt(usedAt) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
         var price = Rating.UnitPrice(prices, meter, model);
         if (beyond <= 0 || price <= 0) return;
-        var month = await Accruals.AddAsync(organization, meter, price, beyond, usedAt, now, transaction, cancel);
-        await transaction.ExecuteAsync($"""
-            insert into priced_uses (organization_id, id, bill_month, origin_month, meter, model, unit_price, used_at, batches, quantity, included, used_before, beyond)
-            values ({organization}, {Guid.CreateVersion7()}, {month}, {BillMonth.Of(usedAt)}, {meter}, {model}::text, {price}, {usedAt}, {batches ?? []}, {quantity}, {limit}, {before}, {beyond})
-            """, cancel);
+        var month = await Accruals.OpenMonthAsync(organization, BillMonth.Of(usedAt), now, transaction, cancel);
+        await transaction.ReadAsync(q =>
+        {
+            Accruals.Add(q, organization, month, meter, price, beyond, usedAt);
+            q.Execute($"""
+                insert into priced_uses (organization_id, id, bill_month, origin_month, meter, model, unit_price, used_at, batches, quantity, included, used_before, beyond)
+                values ({organization}, {Guid.CreateVersion7()}, {month}, {BillMonth.Of(usedAt)}, {meter}, {model}::text, {price}, {usedAt}, {batches ?? []}, {quantity}, {limit}, {before}, {beyond})
+                """);
+        }, cancel);
     }
 
     /// <summary>Decides the whole cents of everything that has accrued in open months.</summary>
     public async Task SettleAsync(Standing standing, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         await storage.ChangeAsync(standing, 0, now, transaction, cancel);
-        foreach (var accrual in await OpenAsync(standing.OrganizationId, month: null, transaction, cancel))
-            await DecideAsync(standing.OrganizationId, accrual, Rating.WholeCents(accrual.Quantity, accrual.UnitPrice), now, transaction, cancel);
+        Answer<IReadOnlyList<Accrual>>? open = null;
+        await transaction.ReadAsync(q => open = AskOpen(q, standing.OrganizationId, month: null), cancel);
+        await DecideAsync(standing.OrganizationId, open!.Value, a => Rating.WholeCents(a.Quantity, a.UnitPrice), purse: null, now, transaction, cancel);
     }
 
     /// <summary>Decides the last cent of a month's accruals, so that each adds up to its line, and closes the month. Use that is reported later belongs to the next invoice.</summary>
@@ -51,16 +56,28 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
     {
         var organization = standing.OrganizationId;
         await storage.ChangeAsync(standing, 0, now, transaction, cancel);
-        if (await transaction.ExecuteAsync($"insert into bill_months (organization_id, bill_month, closed_at) values ({organization}, {month}, {now}) on conflict do nothing", cancel) == 0) return false;
-        await RoundAsync(organization, month, now, transaction, cancel);
-        return true;
+        Answer<int>? closed = null;
+        await RoundAsync(organization, month, now, transaction, cancel,
+            q => closed = q.Execute($"insert into bill_months (organization_id, bill_month, closed_at) values ({organization}, {month}, {now}) on conflict do nothing"), () => closed!.Value > 0);
+        return closed!.Value > 0;
     }
 
     /// <summary>Decides the last cent of what has accrued in a month, because an invoice is to be made of it.</summary>
-    public static async Task RoundAsync(Guid organization, DateOnly month, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    public static Task RoundAsync(Guid organization, DateOnly month, DateTimeOffset now, Transaction transaction, CancellationToken cancel) => RoundAsync(organization, month, now, transaction, cancel, _ => { }, () => true);
+
+    /// <param name="first">What is asked before.</param>
+    /// <param name="goesOn">Whether its answer lets anything be decided.</param>
+    private static async Task RoundAsync(Guid organization, DateOnly month, DateTimeOffset now, Transaction transaction, CancellationToken cancel, Action<Questions> first, Func<bool> goesOn)
     {
-        foreach (var accrual in await OpenAsync(organization, month, transaction, cancel))
-            await DecideAsync(organization, accrual, Money.Round(accrual.Quantity * accrual.UnitPrice).Minor, now, transaction, cancel);
+        Answer<IReadOnlyList<Accrual>>? open = null;
+        Purse? purse = null;
+        await transaction.ReadAsync(q =>
+        {
+            first(q);
+            open = AskOpen(q, organization, month);
+            purse = Purse.Ask(q, organization, month);
+        }, cancel);
+        if (goesOn()) await DecideAsync(organization, open!.Value, a => Money.Round(a.Quantity * a.UnitPrice).Minor, purse, now, transaction, cancel);
     }
 
     /// <summary>Lets credits and the raised cap pay for what was held back. What was used in a closed month becomes a line of the current one.</summary>
@@ -74,14 +91,15 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
             from accruals a where organization_id = {organization} and held_back_minor > 0 order by bill_month, meter, unit_price, origin_month
             """, Accrual.Read, cancel);
         var paid = 0L;
-        foreach (var accrual in owed)
+        var payment = await PayAsync(organization, [.. owed.Select(a => new Owed(a, a.HeldBackMinor, fromCardToo ? BillMonth.Of(now) : null, now))], purse: null, now, transaction, cancel);
+        await payment.WriteAsync([], transaction, cancel);
+        foreach (var (accrual, credits, metered) in payment.Paid)
         {
-            var open = await Accruals.OpenMonthAsync(organization, accrual.BillMonth, now, transaction, cancel);
-            var (credits, metered) = await PayAsync(organization, accrual, accrual.HeldBackMinor, fromCardToo ? BillMonth.Of(now) : null, now, now, transaction, cancel);
             if (credits + metered == 0) continue;
             paid += credits + metered;
+            var open = await Accruals.OpenMonthAsync(organization, accrual.BillMonth, now, transaction, cancel);
             var isOpen = open == accrual.BillMonth && accrual.Series == 0; // what an invoice has taken stays as it was
-            await WriteAsync(organization, accrual, isOpen ? credits : 0, isOpen ? metered : 0, -(credits + metered), accrual.UnsettledSince, transaction, cancel);
+            await transaction.ReadAsync(q => Write(q, organization, [new Decided(accrual, isOpen ? credits : 0, isOpen ? metered : 0, -(credits + metered), accrual.UnsettledSince)]), cancel);
             if (!isOpen)
                 await transaction.ExecuteAsync($"""
                     insert into bill_items (organization_id, id, bill_month, kind, meter, unit_price, quantity, amount_minor, credits_minor, origin_month, cause, metered_month)
@@ -91,38 +109,88 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
         return paid;
     }
 
-    private static Task<IReadOnlyList<Accrual>> OpenAsync(Guid organization, DateOnly? month, Transaction transaction, CancellationToken cancel) => transaction.ListAsync($"""
+    private static Answer<IReadOnlyList<Accrual>> AskOpen(Questions q, Guid organization, DateOnly? month) => q.List($"""
         select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series,
           case when series > 0 then series else 1 + (select max(o.series) from accruals o where o.organization_id = a.organization_id and o.bill_month = a.bill_month) end
         from accruals a where organization_id = {organization} and series = 0 and (bill_month = {month}::date
           or {month}::date is null and not exists (select 1 from bill_months m where m.organization_id = a.organization_id and m.bill_month = a.bill_month))
         order by bill_month, meter, unit_price, origin_month
-        """, Accrual.Read, cancel);
+        """, Accrual.Read);
 
-    private static async Task DecideAsync(Guid organization, Accrual accrual, long total, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <summary>Cents of an accrual that nobody pays yet.</summary>
+    /// <param name="CapMonth">Whose cap counts; null: only credits pay.</param>
+    private sealed record Owed(Accrual Accrual, long Cents, DateOnly? CapMonth, DateTimeOffset UsedAt);
+
+    /// <summary>What becomes of cents of an accrual.</summary>
+    private sealed record Decided(Accrual Accrual, long Credits, long Metered, long HeldBack, DateTimeOffset? UnsettledSince);
+
+    /// <summary>What credits and card pay, and the postings that say so: not written yet.</summary>
+    private sealed record Payment(Guid OrganizationId, IReadOnlyList<(Accrual Accrual, long Credits, long Metered)> Paid, IReadOnlyList<Posting> Postings, IReadOnlyList<(DateOnly Month, long Cents)> Charged)
     {
-        var due = total - accrual.DecidedMinor;
-        if (due <= 0) return;
-        var (credits, metered) = await PayAsync(organization, accrual, due, accrual.BillMonth, accrual.UnsettledSince ?? now, now, transaction, cancel);
-        await WriteAsync(organization, accrual, credits, metered, due - credits - metered, unsettledSince: null, transaction, cancel);
+        /// <summary>Writes it, with what is decided by it, in one round trip.</summary>
+        public async Task WriteAsync(IReadOnlyList<Decided> decided, Transaction transaction, CancellationToken cancel)
+        {
+            if (Postings.Count == 0 && decided.Count == 0) return;
+            Answer<int>? written = null;
+            await transaction.ReadAsync(q =>
+            {
+                if (Postings.Count > 0) written = Book.Post(q, OrganizationId, Postings);
+                Spending.Add(q, OrganizationId, Charged);
+                if (decided.Count > 0) Write(q, OrganizationId, decided);
+            }, cancel);
+            if (written is not null && written.Value != Postings.Sum(p => p.Legs.Count)) throw new InvalidOperationException($"A decision about use of organization {OrganizationId} has been posted before.");
+        }
     }
 
-    /// <summary>Pays so many cents: from credits while they last, else metered within the cap of a month.</summary>
-    private static async Task<(long Credits, long Metered)> PayAsync(Guid organization, Accrual accrual, long cents, DateOnly? capMonth, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    private static async Task DecideAsync(Guid organization, IReadOnlyList<Accrual> accruals, Func<Accrual, long> total, Purse? purse, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        var (name, memo) = (Name(accrual), $"{accrual.Meter}, {accrual.OriginMonth.ToString("MMMM yyyy", CultureInfo.InvariantCulture)}");
-        var credits = (await Book.SpendAsync(organization, Money.Usd(cents), new Cause("settle", $"{name}:credits", Actor.System, now, name, memo), usedAt, transaction, cancel)).Minor;
-        if (credits == cents) return (credits, 0);
-        if (capMonth is not { } month) return (credits, 0);
-        var metered = await Spending.TakeAsync(organization, month, cents - credits, transaction, cancel);
-        if (metered > 0) await Book.OweAsync(organization, Money.Usd(metered), new Cause("settle", $"{name}:metered", Actor.System, now, name, memo), transaction, cancel);
-        return (credits, metered);
+        var owed = accruals.Select(a => new Owed(a, total(a) - a.DecidedMinor, a.BillMonth, a.UnsettledSince ?? now)).Where(o => o.Cents > 0).ToList();
+        var payment = await PayAsync(organization, owed, purse, now, transaction, cancel);
+        await payment.WriteAsync([.. payment.Paid.Zip(owed, (p, o) => new Decided(p.Accrual, p.Credits, p.Metered, o.Cents - p.Credits - p.Metered, UnsettledSince: null))], transaction, cancel);
     }
 
-    private static Task WriteAsync(Guid organization, Accrual accrual, long credits, long metered, long heldBack, DateTimeOffset? unsettledSince, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
-        update accruals set credits_minor = credits_minor + {credits}, metered_minor = metered_minor + {metered}, held_back_minor = held_back_minor + {heldBack}, postings = postings + 1, unsettled_since = {unsettledSince}::timestamptz
-        where organization_id = {organization} and bill_month = {accrual.BillMonth} and meter = {accrual.Meter} and unit_price = {accrual.UnitPrice} and origin_month = {accrual.OriginMonth} and series = {accrual.Series}
-        """, cancel);
+    /// <summary>
+    /// Pays cents in their order: from credits while they last, else metered within the cap of a month. Read once, decided here, posted once: a month of many
+    /// lines costs as many round trips as one of a single line.
+    /// </summary>
+    /// <param name="purse">As it was read in this transaction; null: it is read here.</param>
+    private static async Task<Payment> PayAsync(Guid organization, IReadOnlyList<Owed> owed, Purse? purse, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    {
+        if (owed.Count == 0) return new Payment(organization, [], [], []);
+        if (purse is null) await transaction.ReadAsync(q => purse = Purse.Ask(q, organization, [.. owed.Select(o => o.CapMonth).OfType<DateOnly>()]), cancel);
+        var paid = new List<(Accrual, long, long)>(owed.Count);
+        var postings = new List<Posting>();
+        var charged = new List<(DateOnly, long)>();
+        foreach (var (accrual, cents, capMonth, usedAt) in owed)
+        {
+            var (name, memo) = (Name(accrual), $"{accrual.Meter}, {accrual.OriginMonth.ToString("MMMM yyyy", CultureInfo.InvariantCulture)}");
+            var drawn = purse!.Draw(cents, usedAt);
+            var credits = -drawn.Sum(l => l.AmountMinor);
+            if (credits > 0) postings.Add(new Posting(new Cause("settle", $"{name}:credits", Actor.System, now, name, memo), [.. drawn, new Leg("revenue", Guid.Empty, credits)]));
+            var metered = capMonth is { } month ? purse.Charge(month, cents - credits) : 0;
+            if (metered > 0)
+            {
+                postings.Add(new Posting(new Cause("settle", $"{name}:metered", Actor.System, now, name, memo), Book.Owed(metered)));
+                charged.Add((capMonth!.Value, metered));
+            }
+            paid.Add((accrual, credits, metered));
+        }
+        return new Payment(organization, paid, postings, charged);
+    }
+
+    private static void Write(Questions q, Guid organization, IReadOnlyList<Decided> decided)
+    {
+        var accruals = decided.Select(d => d.Accrual).ToList();
+        var (months, origins, meters) = (accruals.Select(a => a.BillMonth).ToArray(), accruals.Select(a => a.OriginMonth).ToArray(), accruals.Select(a => a.Meter).ToArray());
+        var (prices, series) = (accruals.Select(a => a.UnitPrice).ToArray(), accruals.Select(a => a.Series).ToArray());
+        var (credits, metered, heldBack) = (decided.Select(d => d.Credits).ToArray(), decided.Select(d => d.Metered).ToArray(), decided.Select(d => d.HeldBack).ToArray());
+        var since = decided.Select(d => d.UnsettledSince?.ToUniversalTime()).ToArray();
+        q.Execute($"""
+            update accruals a set credits_minor = a.credits_minor + d.credits, metered_minor = a.metered_minor + d.metered, held_back_minor = a.held_back_minor + d.held_back, postings = a.postings + 1, unsettled_since = d.since
+            from unnest({months}, {origins}, {meters}, {prices}, {series}, {credits}, {metered}, {heldBack}, {since}) d (bill_month, origin_month, meter, unit_price, series, credits, metered, held_back, since)
+            where a.organization_id = {organization} and a.bill_month = d.bill_month and a.meter = d.meter and a.unit_price = d.unit_price and a.origin_month = d.origin_month and a.series = d.series
+            """);
+    }
 
     // Each decision about an accrual has a name of its own.
     private static string Name(Accrual a) => string.Create(CultureInfo.InvariantCulture, $"{a.BillMonth:yyyy-MM}/{a.OriginMonth:yyyy-MM}/{a.Meter}/{a.UnitPrice}/{a.TakenAs}/{a.Postings}");

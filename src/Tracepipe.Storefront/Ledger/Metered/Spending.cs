@@ -19,29 +19,33 @@ internal static class Spending
     /// <summary>Sets cents aside for work, if a card pays and the cap has room for all of them.</summary>
     public static async Task<bool> HoldAsync(Guid organization, DateOnly month, long cents, Transaction transaction, CancellationToken cancel)
     {
-        await EnsureAsync(organization, month, transaction, cancel);
-        return await transaction.ExecuteAsync($"""
-            update spending s set held_minor = s.held_minor + {cents} from spend_rules r
-            where s.organization_id = {organization} and s.bill_month = {month} and r.organization_id = s.organization_id
-              and r.card_pays and (r.cap_minor is null or s.metered_minor + s.held_minor + {cents} <= r.cap_minor)
-            """, cancel) == 1;
+        Answer<int>? held = null;
+        await transaction.ReadAsync(q =>
+        {
+            Ensure(q, organization, month);
+            held = q.Execute($"""
+                update spending s set held_minor = s.held_minor + {cents} from spend_rules r
+                where s.organization_id = {organization} and s.bill_month = {month} and r.organization_id = s.organization_id
+                  and r.card_pays and (r.cap_minor is null or s.metered_minor + s.held_minor + {cents} <= r.cap_minor)
+                """);
+        }, cancel);
+        return held!.Value == 1;
     }
 
     /// <summary>Ends a hold: a part of it is spent, the rest is free again.</summary>
-    public static Task SettleAsync(Guid organization, DateOnly month, long heldCents, long spentCents, Transaction transaction, CancellationToken cancel) =>
-        transaction.ExecuteAsync($"update spending set held_minor = held_minor - {heldCents}, metered_minor = metered_minor + {spentCents} where organization_id = {organization} and bill_month = {month}", cancel);
+    public static void Settle(Questions q, Guid organization, DateOnly month, long heldCents, long spentCents) =>
+        q.Execute($"update spending set held_minor = held_minor - {heldCents}, metered_minor = metered_minor + {spentCents} where organization_id = {organization} and bill_month = {month}");
 
-    /// <summary>Takes as many cents as the cap has room for.</summary>
-    /// <returns>Cents taken: 0 when no card pays.</returns>
-    public static async Task<long> TakeAsync(Guid organization, DateOnly month, long atMost, Transaction transaction, CancellationToken cancel)
+    /// <summary>Adds what <see cref="Purse.Charge"/> has taken, month by month.</summary>
+    public static void Add(Questions q, Guid organization, IReadOnlyCollection<(DateOnly Month, long Cents)> taken)
     {
-        await EnsureAsync(organization, month, transaction, cancel);
-        return await transaction.FirstAsync($"""
-            with room as (
-              select s.organization_id, s.bill_month, case when not r.card_pays then 0 when r.cap_minor is null then {atMost} else greatest(0, least({atMost}, r.cap_minor - s.metered_minor - s.held_minor)) end::bigint as cents
-              from spending s join spend_rules r on r.organization_id = s.organization_id where s.organization_id = {organization} and s.bill_month = {month} for update of s)
-            update spending s set metered_minor = s.metered_minor + room.cents from room where s.organization_id = room.organization_id and s.bill_month = room.bill_month returning room.cents
-            """, r => r.GetInt64(0), cancel);
+        if (taken.Count == 0) return;
+        var months = taken.Select(t => t.Month).ToArray();
+        var cents = taken.Select(t => t.Cents).ToArray();
+        q.Execute($"""
+            update spending s set metered_minor = s.metered_minor + t.cents from (select month, sum(cents)::bigint as cents from unnest({months}, {cents}) t (month, cents) group by month) t
+            where s.organization_id = {organization} and s.bill_month = t.month
+            """);
     }
 
     /// <summary>Asks where the month stands.</summary>
@@ -59,6 +63,7 @@ internal static class Spending
         return spend!.Value ?? throw new InvalidOperationException($"Organization {organization} has no billing account.");
     }
 
-    private static Task EnsureAsync(Guid organization, DateOnly month, Transaction transaction, CancellationToken cancel) =>
-        transaction.ExecuteAsync($"insert into spending (organization_id, bill_month) values ({organization}, {month}) on conflict do nothing", cancel);
+    /// <summary>Begins the counters of months.</summary>
+    public static void Ensure(Questions q, Guid organization, params DateOnly[] months) =>
+        q.Execute($"insert into spending (organization_id, bill_month) select {organization}, month from unnest({months}) month order by month on conflict do nothing");
 }

@@ -20,9 +20,11 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
         var organization = standing.OrganizationId;
         var allowance = await standings.AllowanceAsync(standing, now, cancel);
         var included = allowance.Tier.Limits.StorageGb is >= 0 and var gigabytes ? gigabytes * Gigabyte : -1;
-        await transaction.ExecuteAsync($"insert into storage_levels (organization_id, current_bytes, included_bytes, as_of) values ({organization}, 0, {included}, {now}) on conflict do nothing", cancel);
-        var stored = await transaction.FirstAsync($"select current_bytes, included_bytes, as_of from storage_levels where organization_id = {organization} for update",
-            r => new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), cancel);
+        var found = await transaction.FirstAsync($"select current_bytes, included_bytes, as_of from storage_levels where organization_id = {organization} for update",
+            r => (StorageLevel?)new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), cancel);
+        if (delta == 0 && (found is null or { Bytes: 0 })) return; // nothing lies there, and nothing comes of it
+        if (found is null) await transaction.ExecuteAsync($"insert into storage_levels (organization_id, current_bytes, included_bytes, as_of) values ({organization}, 0, {included}, {now})", cancel);
+        var stored = found ?? new StorageLevel(0, included, now);
         var (level, shares) = stored.Until(now);
         foreach (var share in shares) await AddAsync(organization, level, share, transaction, cancel);
         await UsageDays.StoreAsync(organization, stored, stored.Bytes + delta, Rating.UnitPrice(catalogs.Current.Prices, Meter) is > 0 and var price ? price : null, level.AsOf, transaction, cancel);

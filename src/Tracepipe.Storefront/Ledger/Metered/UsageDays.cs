@@ -19,10 +19,10 @@ internal static class UsageDays
 {
     /// <summary>Use beyond the included, among the statements of the caller's transaction.</summary>
     /// <param name="usedAt">Decides the day, also when the month of it is closed.</param>
-    public static Task AddAsync(Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) => transaction.ExecuteAsync($"""
+    public static void Add(Questions q, Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt) => q.Execute($"""
         insert into beyond_days as d (organization_id, day, meter, unit_price, quantity) values ({organization}, {DayOf(usedAt)}, {meter}, {unitPrice}, {quantity})
         on conflict (organization_id, day, meter, unit_price) do update set quantity = d.quantity + excluded.quantity
-        """, cancel);
+        """);
 
     /// <summary>A level of stored bytes has lasted until now and is another one from now on.</summary>
     /// <param name="unitPrice">Of a GB-hour above the included level; null: nothing accrues.</param>

@@ -10,11 +10,18 @@ internal enum Ingested : byte { Accepted, Duplicate, Conflict }
 
 /// <summary>
 /// One writer's way into the tables of events: its own connection with a temporary table, because COPY does not go into tables under row-level security.
-/// A batch is one transaction: staged, its digests claimed for ever, what was new added to the events, to the sums of its hour, and to
-/// what waits for a price.
+/// A batch is one transaction: staged, its digests claimed for ever, what was new added to the events, to the sums of its day and hour, and to
+/// what waits for a price. A few events travel as one statement.
 /// </summary>
 internal sealed class EventStore(Database database, TimeProvider clock) : IAsyncDisposable
 {
+    /// <summary>Up to so many are no COPY's worth.</summary>
+    private const int Few = 200;
+
+    private const string Columns = "organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details";
+
+    private const string Pending = "select organization_id, meter, coalesce(model, ''), min(time), sum(quantity)";
+
     private static readonly ConcurrentDictionary<(string Database, int Month), bool> Months = new();
     private NpgsqlConnection? connection;
     private bool isCommitting;
@@ -67,10 +74,15 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
         isCommitting = false;
         var open = connection ??= await OpenAsync(cancel);
         await using var transaction = await open.BeginTransactionAsync(cancel);
-        await StageAsync(open, events, repeated, cancel);
         var answers = new Ingested[events.Count];
-        var known = await ClaimAsync(open, cancel);
-        if (known.Count < first.Count) await AddAsync(open, cancel);
+        Dictionary<int, Guid> known;
+        if (first.Count <= Few) known = await KnownAsync(open, await AddFewAsync(open, [.. first.Values], events, cancel), cancel);
+        else
+        {
+            await StageAsync(open, events, repeated, cancel);
+            known = await KnownAsync(open, await ClaimAsync(open, cancel), cancel);
+            if (known.Count < first.Count) await AddAsync(open, cancel);
+        }
         foreach (var (ordinal, body) in known) answers[ordinal] = body == events[ordinal].Body ? Ingested.Duplicate : Ingested.Conflict;
         foreach (var again in repeated ?? [])
         {
@@ -86,7 +98,7 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
     private async Task StageAsync(NpgsqlConnection open, IReadOnlyList<UsageEvent> events, List<int>? repeated, CancellationToken cancel)
     {
         var left = repeated is null ? null : new HashSet<int>(repeated);
-        await using var copy = await open.BeginBinaryImportAsync("copy staging (ordinal, organization_id, time, hour, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details) from stdin (format binary)", cancel);
+        await using var copy = await open.BeginBinaryImportAsync("copy staging (ordinal, organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details) from stdin (format binary)", cancel);
         for (var i = 0; i < events.Count; i++)
         {
             if (left?.Contains(i) is true) continue;
@@ -95,7 +107,6 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
             await copy.WriteAsync(i, NpgsqlDbType.Integer, cancel);
             await copy.WriteAsync(e.OrganizationId, NpgsqlDbType.Uuid, cancel);
             await copy.WriteAsync(e.Time.UtcDateTime, NpgsqlDbType.TimestampTz, cancel);
-            await copy.WriteAsync(e.Hour.UtcDateTime, NpgsqlDbType.TimestampTz, cancel);
             await copy.WriteAsync(e.Meter, NpgsqlDbType.Text, cancel);
             await copy.WriteAsync(e.Quantity, NpgsqlDbType.Numeric, cancel);
             await WriteAsync(copy, e.Model, cancel);
@@ -116,9 +127,9 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
     }
 
     // In one order by every writer: two that have the same events wait for each other instead of dying.
-    private static async Task<Dictionary<int, Guid>> ClaimAsync(NpgsqlConnection open, CancellationToken cancel)
+    private static async Task<List<(int Ordinal, Guid Organization, Guid Digest)>> ClaimAsync(NpgsqlConnection open, CancellationToken cancel)
     {
-        const string claim = """
+        await using var command = new NpgsqlCommand("""
             with fresh as (
               insert into event_ids (organization_id, digest, body) select organization_id, digest, body from staging order by organization_id, digest
               on conflict do nothing returning organization_id, digest),
@@ -126,46 +137,86 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
               delete from staging s where not exists (select from fresh f where f.organization_id = s.organization_id and f.digest = s.digest)
               returning s.ordinal, s.organization_id, s.digest)
             select ordinal, organization_id, digest from gone
-            """;
-        var gone = new List<(int Ordinal, Guid Organization, Guid Digest)>();
-        await using (var command = new NpgsqlCommand(claim, open))
-        await using (var reader = await command.ExecuteReaderAsync(cancel))
-            while (await reader.ReadAsync(cancel)) gone.Add((reader.GetInt32(0), reader.GetGuid(1), reader.GetGuid(2)));
+            """, open);
+        return await GoneAsync(command, cancel);
+    }
+
+    private static async Task<List<(int Ordinal, Guid Organization, Guid Digest)>> GoneAsync(NpgsqlCommand command, CancellationToken cancel)
+    {
+        var gone = new List<(int, Guid, Guid)>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel)) gone.Add((reader.GetInt32(0), reader.GetGuid(1), reader.GetGuid(2)));
+        return gone;
+    }
+
+    /// <summary>What was stored under the digests that were not free.</summary>
+    private static async Task<Dictionary<int, Guid>> KnownAsync(NpgsqlConnection open, List<(int Ordinal, Guid Organization, Guid Digest)> gone, CancellationToken cancel)
+    {
         var known = new Dictionary<int, Guid>(gone.Count);
         if (gone.Count == 0) return known;
-
-        // A statement of its own: it sees what another writer has committed meanwhile.
-        await using var ask = new NpgsqlCommand("select s.ordinal, i.body from unnest($1, $2, $3) s(ordinal, organization_id, digest) join event_ids i on i.organization_id = s.organization_id and i.digest = s.digest", open);
+        // A statement of its own: it sees what another writer has committed meanwhile. Not a join: that would go through all events there ever were.
+        await using var ask = new NpgsqlCommand("select s.ordinal, (select i.body from event_ids i where i.organization_id = s.organization_id and i.digest = s.digest) from unnest($1, $2, $3) s(ordinal, organization_id, digest)", open);
         ask.Parameters.AddWithValue(gone.ConvertAll(g => g.Ordinal).ToArray());
         ask.Parameters.AddWithValue(gone.ConvertAll(g => g.Organization).ToArray());
         ask.Parameters.AddWithValue(gone.ConvertAll(g => g.Digest).ToArray());
         await using var bodies = await ask.ExecuteReaderAsync(cancel);
-        while (await bodies.ReadAsync(cancel)) known[bodies.GetInt32(0)] = bodies.GetGuid(1);
-        if (known.Count != gone.Count) throw new InvalidOperationException("An event was refused as known and is not known.");
+        while (await bodies.ReadAsync(cancel)) known[bodies.GetInt32(0)] = !bodies.IsDBNull(1) ? bodies.GetGuid(1) : throw new InvalidOperationException("An event was refused as known and is not known.");
         return known;
     }
+
+    /// <summary>Claims and adds in one statement, in the order that large batches have, too: digests, days, hours.</summary>
+    /// <returns>Those whose digests were not free.</returns>
+    private async Task<List<(int Ordinal, Guid Organization, Guid Digest)>> AddFewAsync(NpgsqlConnection open, IReadOnlyList<int> ordinals, IReadOnlyList<UsageEvent> events, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(AddFew, open);
+        var few = ordinals.Select(i => events[i]).ToList();
+        Add(NpgsqlDbType.Integer, ordinals.ToArray());
+        Add(NpgsqlDbType.Uuid, few.ConvertAll(e => e.OrganizationId));
+        Add(NpgsqlDbType.TimestampTz, few.ConvertAll(e => e.Time.UtcDateTime));
+        Add(NpgsqlDbType.Text, few.ConvertAll(e => e.Meter));
+        Add(NpgsqlDbType.Numeric, few.ConvertAll(e => e.Quantity));
+        Add(NpgsqlDbType.Text, few.ConvertAll(e => e.Model));
+        Add(NpgsqlDbType.Uuid, few.ConvertAll(e => e.KeyId));
+        Add(NpgsqlDbType.Text, few.ConvertAll(e => e.SuiteId));
+        Add(NpgsqlDbType.Text, few.ConvertAll(e => e.TicketId));
+        Add(NpgsqlDbType.Text, few.ConvertAll(e => e.Source));
+        Add(NpgsqlDbType.Text, few.ConvertAll(e => e.Id));
+        Add(NpgsqlDbType.Uuid, few.ConvertAll(e => e.Digest));
+        Add(NpgsqlDbType.Uuid, few.ConvertAll(e => e.Body));
+        Add(NpgsqlDbType.Json, few.ConvertAll(e => e.Details));
+        command.Parameters.AddWithValue(NpgsqlDbType.TimestampTz, clock.GetUtcNow().UtcDateTime);
+        command.Parameters.AddWithValue(Guid.CreateVersion7()); // by which what is priced finds its events again
+        return await GoneAsync(command, cancel);
+
+        void Add(NpgsqlDbType type, object values) => command.Parameters.AddWithValue(NpgsqlDbType.Array | type, values);
+    }
+
+    private static readonly string AddFew = $"""
+        with sent as materialized (
+          select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            s (ordinal, organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details)),
+        claimed as (
+          insert into event_ids (organization_id, digest, body) select organization_id, digest, body from sent order by organization_id, digest
+          on conflict do nothing returning organization_id, digest),
+        fresh as materialized (select s.* from sent s join claimed c on c.organization_id = s.organization_id and c.digest = s.digest),
+        added as (insert into usage_events ({Columns}, received_at, batch) select {Columns}, $15, $16 from fresh),
+        days as ({UsageSums.Days("fresh")} returning 1),
+        hours as ({UsageSums.Hours("fresh, (select count(*) from days) first")}),
+        pending as (insert into usage_pending (organization_id, meter, model, used_at, quantity, batch) {Pending}, $16 from fresh group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4)
+        select s.ordinal, s.organization_id, s.digest from sent s where not exists (select from fresh f where f.ordinal = s.ordinal)
+        """;
 
     private async Task AddAsync(NpgsqlConnection open, CancellationToken cancel)
     {
         await using var batch = new NpgsqlBatch(open);
-        var add = new NpgsqlBatchCommand("""
-            insert into usage_events (organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, received_at, batch)
-            select organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details, $1, $2 from staging
-            """);
+        var add = new NpgsqlBatchCommand($"insert into usage_events ({Columns}, received_at, batch) select {Columns}, $1, $2 from staging");
         add.Parameters.AddWithValue(NpgsqlDbType.TimestampTz, clock.GetUtcNow().UtcDateTime);
         var name = Guid.CreateVersion7(); // by which what is priced finds its events again
         add.Parameters.AddWithValue(name);
         batch.BatchCommands.Add(add);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("""
-            insert into usage_hours (organization_id, hour, meter, key_id, model, suite_id, quantity, events)
-            select organization_id, hour, meter, coalesce(key_id, '00000000-0000-0000-0000-000000000000'), coalesce(model, ''), coalesce(suite_id, ''), sum(quantity), count(*)
-            from staging group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
-            on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = usage_hours.quantity + excluded.quantity, events = usage_hours.events + excluded.events
-            """));
-        var pending = new NpgsqlBatchCommand("""
-            insert into usage_pending (organization_id, meter, model, used_at, quantity, batch)
-            select organization_id, meter, coalesce(model, ''), min(time), sum(quantity), $1 from staging group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4
-            """);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(UsageSums.Days("staging")));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(UsageSums.Hours("staging")));
+        var pending = new NpgsqlBatchCommand($"insert into usage_pending (organization_id, meter, model, used_at, quantity, batch) {Pending}, $1 from staging group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4");
         pending.Parameters.AddWithValue(name);
         batch.BatchCommands.Add(pending);
         await batch.ExecuteNonQueryAsync(cancel);
@@ -179,9 +230,11 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
             await using var prepare = new NpgsqlBatch(opened);
             // Nobody counts the rows of a temporary table for the planner; with few guessed it would compare each with each.
             prepare.BatchCommands.Add(new NpgsqlBatchCommand("set enable_nestloop = off"));
+            // The statements never look for anything but keys: a new plan for each number of events is not worth its making.
+            prepare.BatchCommands.Add(new NpgsqlBatchCommand("set plan_cache_mode = force_generic_plan"));
             prepare.BatchCommands.Add(new NpgsqlBatchCommand("""
                 create temporary table if not exists staging (
-                  ordinal int, organization_id uuid, time timestamptz, hour timestamptz, meter text, quantity numeric(24, 12), model text, key_id uuid, suite_id text,
+                  ordinal int, organization_id uuid, time timestamptz, meter text, quantity numeric(24, 12), model text, key_id uuid, suite_id text,
                   ticket_id text, source text, event_id text, digest uuid, body uuid, details json) on commit delete rows
                 """));
             await prepare.ExecuteNonQueryAsync(cancel);

@@ -46,9 +46,6 @@ internal sealed class UsageEvent
         return this;
     }
 
-    /// <summary>The start of the hour it falls into.</summary>
-    public DateTimeOffset Hour => new(Time.UtcTicks - (Time.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero);
-
     private static int Length(string? text) => text?.Length ?? -1;
 
     private static Guid Short(string text)

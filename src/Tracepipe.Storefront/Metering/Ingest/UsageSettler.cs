@@ -9,7 +9,7 @@ namespace Tracepipe.Storefront.Metering;
 /// Hands reported usage to the ledger, which decides who pays (billing rules, decision 7): within a second of the events, in a short transaction of its own
 /// under the organization's lock. What is taken and what is counted is one transaction, so that nothing is counted twice by nodes or restarts.
 /// </summary>
-internal sealed partial class UsageSettler(Database database, Standings standings, Settlement settlement, Catalogs catalogs, TimeProvider clock, ILogger<UsageSettler> log) : BackgroundService
+internal sealed partial class UsageSettler(Database database, Settlement settlement, Catalogs catalogs, TimeProvider clock, ILogger<UsageSettler> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500), Late = TimeSpan.FromMinutes(1);
 
@@ -54,29 +54,35 @@ internal sealed partial class UsageSettler(Database database, Standings standing
     public async Task SettleAsync(Guid organization, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        var standing = await standings.LockAsync(organization, transaction, cancel);
-        if (!await TakeAsync(standing, transaction, cancel)) return;
+        var (standing, hasCounted) = await TakeAsync(organization, transaction, cancel);
+        if (!hasCounted) return;
         var now = clock.GetUtcNow();
         await settlement.SettleAsync(standing, now, transaction, cancel);
         await Live.ChangedAsync(transaction, organization, UsageNews.Topic, cancel);
         await transaction.CommitAsync(cancel);
     }
 
-    /// <summary>Counts what waits, in the caller's transaction and under its lock: a month's close does this first.</summary>
-    /// <returns>Whether there was anything.</returns>
-    public async Task<bool> TakeAsync(Standing standing, Transaction transaction, CancellationToken cancel)
+    /// <summary>Takes the organization's lock and counts what waits, in the caller's transaction: a month's close does this first.</summary>
+    /// <returns>The standing, and whether there was anything.</returns>
+    public async Task<(Standing Standing, bool HasCounted)> TakeAsync(Guid organization, Transaction transaction, CancellationToken cancel)
     {
-        var taken = await transaction.ListAsync($"""
-            with taken as (delete from usage_pending where organization_id = {standing.OrganizationId} returning meter, model, used_at, quantity, batch)
-            select meter, model, min(used_at), sum(quantity), array_agg(distinct batch) filter (where batch is not null) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
-            """, r => (Meter: r.GetString(0), Model: r.GetString(1), UsedAt: r.GetFieldValue<DateTimeOffset>(2), Quantity: r.GetDecimal(3), Batches: r.IsDBNull(4) ? null : r.GetFieldValue<Guid[]>(4)), cancel);
-        var now = clock.GetUtcNow();
-        foreach (var use in taken)
+        Answer<Standing>? standing = null;
+        Answer<IReadOnlyList<(string Meter, string Model, DateTimeOffset UsedAt, decimal Quantity, Guid[]? Batches)>>? taken = null;
+        await transaction.ReadAsync(q =>
         {
-            if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, use.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Quantity }) continue; // costs nothing
-            await settlement.UseAsync(standing, use.Meter, use.Model.Length == 0 ? null : use.Model, use.Quantity, use.UsedAt, now, transaction, cancel, use.Batches);
+            standing = Standings.AskLock(q, organization);
+            taken = q.List($"""
+                with taken as (delete from usage_pending where organization_id = {organization} returning meter, model, used_at, quantity, batch)
+                select meter, model, min(used_at), sum(quantity), array_agg(distinct batch) filter (where batch is not null) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
+                """, r => (r.GetString(0), r.GetString(1), r.GetFieldValue<DateTimeOffset>(2), r.GetDecimal(3), r.IsDBNull(4) ? null : r.GetFieldValue<Guid[]>(4)));
+        }, cancel);
+        var now = clock.GetUtcNow();
+        foreach (var (meter, model, usedAt, quantity, batches) in taken!.Value)
+        {
+            if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Quantity }) continue; // costs nothing
+            await settlement.UseAsync(standing!.Value, meter, model.Length == 0 ? null : model, quantity, usedAt, now, transaction, cancel, batches);
         }
-        return taken.Count > 0;
+        return (standing!.Value, taken.Value.Count > 0);
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>

@@ -4,7 +4,7 @@ using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Metering;
 
-/// <summary>What a bill month has come to so far, live: the hours' sums, the stored bytes until this moment, and what all of it costs beyond the plan.</summary>
+/// <summary>What a bill month has come to so far, live: the days' sums, the stored bytes until this moment, and what all of it costs beyond the plan.</summary>
 /// <param name="TokensByModel">The largest first; use without a model is <c>unknown</c>.</param>
 /// <param name="StoredBytes">Now.</param>
 /// <param name="GbHours">Of the month, exactly.</param>
@@ -30,8 +30,8 @@ internal sealed record MonthUse(Period Month, IReadOnlyList<(string Model, decim
     {
         var month = Period.CalendarMonth(now);
         var hours = q.List($"""
-            select meter, model, sum(quantity) filter (where {suites}::text[] is null or suite_id = any({suites}::text[])), sum(quantity) from usage_hours
-            where organization_id = {organization} and hour >= {month.Start} and hour < {month.End} group by meter, model
+            select meter, model, sum(quantity) filter (where {suites}::text[] is null or suite_id = any({suites}::text[])), sum(quantity) from usage_days
+            where organization_id = {organization} and day >= {UsageDays.DayOf(month.Start)} and day < {UsageDays.DayOf(month.End)} group by meter, model
             """, r => (Meter: r.GetString(0), Model: r.GetString(1), Quantity: r.IsDBNull(2) ? 0 : r.GetDecimal(2) / 1.000000000000m, OfAll: r.GetDecimal(3)));
         var accruals = Accruals.AskMonth(q, organization, BillMonth.Of(month));
         var stored = StorageLevels.AskNow(q, organization);

@@ -41,7 +41,7 @@ internal static class UsageApi
         {
             standing = Standings.Ask(q, organization);
             quotas = Quotas.AskRecent(q, organization, now);
-            if (!isKnown) wasUsed = q.First($"select true from usage_hours where organization_id = {organization} and suite_id = {suite_id!} limit 1", r => r.GetBoolean(0));
+            if (!isKnown) wasUsed = q.First($"select true from usage_days where organization_id = {organization} and suite_id = {suite_id!} limit 1", r => r.GetBoolean(0));
             month = MonthUse.Ask(q, organization, prices, now, suite_id is not null ? [suite_id] : allowed?.ToArray());
         }, cancel);
         if (!isKnown && !wasUsed!.Value) return Problem.Invalid("suite_id", $"There is no such suite: use one of {string.Join(", ", prices.Suites.Select(s => s.Id))}.").ToResult();

@@ -19,8 +19,8 @@ internal static class UsageExport
         await database.ReadAsync(caller.OrganizationId, caller.PersonId, q =>
         {
             counted = q.List($"""
-                select (hour at time zone 'UTC')::date, meter, model, key_id, suite_id, sum(quantity) from usage_hours
-                where organization_id = {caller.OrganizationId} and hour >= {span.Period.Start} and hour < {span.Period.End} group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+                select day, meter, model, key_id, suite_id, quantity from usage_days
+                where organization_id = {caller.OrganizationId} and day >= {span.First} and day < {span.After} order by 1, 2, 3, 4, 5
                 """, r => (r.GetFieldValue<DateOnly>(0), r.GetString(1), r.GetString(2), r.GetGuid(3), r.GetString(4), r.GetDecimal(5)));
             keys = q.List($"select id, name from api_keys where organization_id = {caller.OrganizationId}", r => (r.GetGuid(0), r.GetString(1)));
         }, cancel);

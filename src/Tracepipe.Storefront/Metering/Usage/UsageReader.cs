@@ -6,7 +6,7 @@ using Tracepipe.Storefront.Ui;
 
 namespace Tracepipe.Storefront.Metering;
 
-/// <summary>Reads the pages of usage, each in one round trip, and only from sums: of hours, days and months.</summary>
+/// <summary>Reads the pages of usage, each in one round trip, and only from sums: of days and months.</summary>
 internal sealed class UsageReader(Database database, Standings standings, Catalogs catalogs, RequestLimiter limiter, LimitsOf limits, TimeProvider clock)
 {
     private const string Tokens = "tokens", Workflow = "workflow";
@@ -30,12 +30,12 @@ internal sealed class UsageReader(Database database, Standings standings, Catalo
             standing = Standings.Ask(q, organization);
             spend = Spending.Ask(q, organization, now);
             quotas = Quotas.AskRecent(q, organization, now);
-            sums = q.List($"select meter, sum(quantity) from usage_hours where organization_id = {organization} and hour >= {of.Period.Start} and hour < {of.Period.End} group by meter", r => (r.GetString(0), r.GetDecimal(1) / 1.000000000000m));
+            sums = q.List($"select meter, sum(quantity) from usage_days where organization_id = {organization} and day >= {of.First} and day < {of.After} group by meter", r => (r.GetString(0), r.GetDecimal(1) / 1.000000000000m));
             beyond = UsageDays.AskBeyond(q, organization, of.First, of.Last.AddDays(1));
             days = UsageDays.AskStored(q, organization, of.First, of.Last.AddDays(1));
             stored = StorageLevels.AskNow(q, organization);
             hasKey = q.First($"select true from api_keys where organization_id = {organization} limit 1", r => r.GetBoolean(0));
-            hasUsed = q.First($"select true from usage_hours where organization_id = {organization} limit 1", r => r.GetBoolean(0));
+            hasUsed = q.First($"select true from usage_days where organization_id = {organization} limit 1", r => r.GetBoolean(0));
             month = MonthUse.Ask(q, organization, catalogs.Current.Prices, now);
         }, cancel);
         var allowance = await standings.AllowanceAsync(standing!.Value!, now, cancel);
@@ -67,8 +67,8 @@ internal sealed class UsageReader(Database database, Standings standings, Catalo
         {
             standing = Standings.Ask(q, organization);
             counted = q.List($"""
-                select (hour at time zone 'UTC')::date, meter, model, sum(quantity) from usage_hours
-                where organization_id = {organization} and hour >= {of.Period.Start} and hour < {of.Period.End} and meter in ({Tokens}, {Workflow}) group by 1, 2, 3
+                select day, meter, model, sum(quantity) from usage_days
+                where organization_id = {organization} and day >= {of.First} and day < {of.After} and meter in ({Tokens}, {Workflow}) group by 1, 2, 3
                 """, r => (r.GetFieldValue<DateOnly>(0), r.GetString(1), r.GetString(2), r.GetDecimal(3) / 1.000000000000m));
             days = UsageDays.AskStored(q, organization, of.First, of.Last.AddDays(1));
             beyond = UsageDays.AskBeyond(q, organization, of.First, of.Last.AddDays(1));
@@ -108,8 +108,8 @@ internal sealed class UsageReader(Database database, Standings standings, Catalo
             spend = Spending.Ask(q, organization, now);
             credits = Book.AskBalance(q, organization, now);
             counted = q.List($"""
-                select key_id, meter, model, sum(quantity) from usage_hours
-                where organization_id = {organization} and hour >= {of.Period.Start} and hour < {of.Period.End} and meter in ({Tokens}, {Workflow}) group by 1, 2, 3
+                select key_id, meter, model, sum(quantity) from usage_days
+                where organization_id = {organization} and day >= {of.First} and day < {of.After} and meter in ({Tokens}, {Workflow}) group by 1, 2, 3
                 """, r => (r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetDecimal(3) / 1.000000000000m));
             keys = q.List($"""
                 select k.id, k.logical_id, k.name, k.revoked_at is null and (k.expires_at is null or k.expires_at > {now}),

@@ -19,6 +19,9 @@ public sealed record UsageSpan(string Key, string Name, Period Period, DateOnly 
 
     public DateOnly First => UsageDays.DayOf(Period.Start);
 
+    /// <summary>The first day that no longer belongs to it.</summary>
+    public DateOnly After => UsageDays.DayOf(Period.End);
+
     /// <summary>Every day of it, until today.</summary>
     public IReadOnlyList<DateOnly> Days => [.. Enumerable.Range(0, Last.DayNumber - First.DayNumber + 1).Select(First.AddDays)];
 

@@ -80,5 +80,5 @@ internal sealed class SessionReader(Database database, StorageUse storage, TimeP
 
     /// <summary>For the dashboard: whether anything was ever uploaded.</summary>
     public static Answer<bool> AskUploaded(Questions q, Guid organization) =>
-        q.First($"select true from usage_hours where organization_id = {organization} and meter = {TraceSessions.Uploaded} limit 1", r => r.GetBoolean(0));
+        q.First($"select true from usage_days where organization_id = {organization} and meter = {TraceSessions.Uploaded} limit 1", r => r.GetBoolean(0));
 }
