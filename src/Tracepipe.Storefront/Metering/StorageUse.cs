@@ -1,4 +1,3 @@
-using Npgsql;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
@@ -103,24 +102,16 @@ internal sealed partial class StorageSettler(Database database, StorageUse stora
     /// <returns>How many organizations that were.</returns>
     public async Task<int> SettleAsync(CancellationToken cancel)
     {
-        var (now, settled) = (clock.GetUtcNow(), 0);
+        var now = clock.GetUtcNow();
         Answer<IReadOnlyList<Guid>>? due = null;
         await database.WorkReadAsync(q => due = q.List($"select organization_id from storage_levels where current_bytes > 0 and as_of <= {now - Every} order by as_of limit 1000", r => r.GetGuid(0)), cancel);
-        foreach (var organization in due!.Value)
+        return await Turns.EachAsync(due!.Value, async organization =>
         {
-            try
-            {
-                await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-                await storage.ChangeAsync(organization, 0, now, transaction, cancel);
-                await transaction.CommitAsync(cancel);
-                settled++;
-            }
-            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-            {
-                NotSettled(log, failure, organization); // the others go on; this one is tried again
-            }
-        }
-        return settled;
+            await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+            await storage.ChangeAsync(organization, 0, now, transaction, cancel);
+            await transaction.CommitAsync(cancel);
+            return true;
+        }, (failure, o) => NotSettled(log, failure, o));
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>

@@ -66,8 +66,9 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         BadHttpRequestException { InnerException: JsonException json } => Problem.BadRequest(Sentence(json)),
         BadHttpRequestException bad => FromStatus(bad.StatusCode, requestId),
         JsonException json => Problem.BadRequest(Sentence(json)),
-        // 57P01–03: the server is going down or starting; 53300: too many connections; 08xxx: connection.
-        PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" or "55P03" or "25006" or "53100" } => Problem.Unavailable(),
+        // 57P01–03: the server is going down or starting; 57014: a statement ran out of time; 53xxx: out of connections, space, memory; 55P03, 40P01, 40001: others were
+        // in the way. Nothing was done, and the same request may well succeed.
+        PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "57014" or "53000" or "53100" or "53200" or "53300" or "55P03" or "40P01" or "40001" or "25006" } => Problem.Unavailable(),
         PostgresException => Problem.Internal(requestId),
         NpgsqlException or TimeoutException => Problem.Unavailable(),
         Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: NpgsqlException inner } => Explain(inner, requestId),

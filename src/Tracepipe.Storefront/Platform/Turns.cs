@@ -22,4 +22,34 @@ internal static class Turns
             }
         }
     }
+
+    /// <summary>Does something for each. Where one fails it is told, and a later turn takes it up again: the others go on. Only what stops them all ends the turn: the program's end, a database that is away.</summary>
+    /// <param name="one">Says whether it came to something.</param>
+    /// <param name="failed">Hears of each failure.</param>
+    /// <returns>How many came to something.</returns>
+    public static async Task<int> EachAsync<T>(IEnumerable<T> all, Func<T, Task<bool>> one, Action<Exception, T> failed)
+    {
+        var done = 0;
+        foreach (var item in all)
+        {
+            try
+            {
+                if (await one(item)) done++;
+            }
+            catch (Exception failure) when (IsOfOne(failure))
+            {
+                failed(failure, item);
+            }
+        }
+        return done;
+    }
+
+    /// <summary>Whether a failure is about the thing alone that was worked on: an answer of the database to it, not the database's absence.</summary>
+    public static bool IsOfOne(Exception failure) => failure switch
+    {
+        OperationCanceledException => false,
+        PostgresException answer => !answer.IsTransient || answer.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable,
+        NpgsqlException => false,
+        _ => true,
+    };
 }

@@ -41,6 +41,22 @@ public sealed class InvoicePdfTests
     }
 
     [Fact]
+    public async Task A_credit_note_says_what_it_corrects_why_and_where_the_money_went()
+    {
+        var reason = string.Join(' ', Enumerable.Repeat("The run was a test of ours and should not have been counted.", 8));
+        var note = new IssuedCreditNote(Guid.Empty, "CN-2027-000009", 2, 350_000.5m, Money.Usd(351), Money.Usd(1), Money.Usd(300), Money.Usd(50), true, reason, Made.AddDays(9));
+        foreach (var paper in new[] { Paper.A4, Paper.Letter })
+        {
+            var text = await TextAsync(CreditNotePdf.Make(note, Invoice(2), paper, "Tracepipe"));
+            var lines = text.Split('\n').Select(l => string.Join(' ', l.Split(' ', StringSplitOptions.RemoveEmptyEntries))).ToList();
+            foreach (var line in new[] { "Credit note number CN-2027-000009", "Corrects invoice INV-2027-000123", "$3.51 credited", "Was held back, not charged $0.01", "To the card $3.00", "To credits $0.50", "Credited $3.51 USD", "Tracepipe · CN-2027-000009 Page 1 of 1" })
+                Assert.True(lines.Any(l => l.EndsWith(line, StringComparison.Ordinal)), $"“{line}” is missing in:\n{text}");
+            Assert.Contains(lines, l => l is "Line 2: Tokens of suite 001, March 2027 350,000.5 $10.00 per 1,000,000 −$3.51");
+            Assert.Contains(reason, string.Join(' ', lines), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void The_same_invoice_is_the_same_file() => Assert.Equal(InvoicePdf.Make(Invoice(30), Paper.A4, "Tracepipe"), InvoicePdf.Make(Invoice(30), Paper.A4, "Tracepipe"));
 
     private static InvoiceView Invoice(int lines)

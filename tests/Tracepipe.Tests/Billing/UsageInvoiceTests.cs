@@ -513,6 +513,10 @@ public sealed class UsageInvoiceTests(UsageInvoiceApp app) : IClassFixture<Usage
         Assert.Equal(20m, await app.SpentAsync(buyer));
         Assert.Equal(before.GetRawText(), (await app.InvoiceAsync(buyer, id, "paid")).GetRawText());
         Assert.Equal(3, (await app.RecordsAsync(id)).Count);
+        var paper = $"/api/billing/invoices/{id}/credit-notes/{await app.ScalarAsync<string>($"select number from credit_notes where invoice_id = '{id}'")}/pdf";
+        Assert.NotNull((await buyer.Person.Browser.PageAsync($"/o/{buyer.Person.Slug}/settings/billing/invoices/{id}")).QuerySelector($"a[href='{paper}']"));
+        using (var pdf = await buyer.Person.Browser.GetAsync(paper)) Assert.Contains("$10.00 credited", await InvoicePdfTests.TextAsync(await pdf.Content.ReadAsByteArrayAsync()), StringComparison.Ordinal);
+        using (var foreign = await (await app.NewBuyerAsync()).Person.Browser.GetAsync(paper)) Assert.Equal(404, (int)foreign.StatusCode);
         Assert.Equal(404, (await app.Notes.IssueAsync((await app.NewBuyerAsync()).Organization, records[1], "Not yours.", Actor.System, default)).Problem!.Status);
         await app.HearAsync();
         Assert.Equal(2000, await app.ChargedAsync(buyer.Organization));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Reflection;
 using System.Text;
@@ -39,24 +40,25 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
     {
         var routes = Routes();
         Assert.True(routes.Count > 30, $"{routes.Count} routes");
-        var failures = new List<string>();
-        foreach (var (method, route) in routes)
+        var failures = new ConcurrentQueue<string>();
+        await Parallel.ForEachAsync(routes, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = TestContext.Current.CancellationToken }, async (at, _) =>
         {
+            var (method, route) = at;
             var person = await app.NewPersonAsync(); // some routes sign him out
             var about = await Visitor.OfAsync(app, person, route, method);
             var dice = new Dice((route.Endpoint.RoutePattern.RawText! + method).Aggregate(7, (sum, c) => unchecked((sum * 31) + c)));
             var isApi = route.Path.StartsWith("/v1", StringComparison.Ordinal) || route.Path.StartsWith("/api/", StringComparison.Ordinal);
-            var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: isApi ? 500 : 100, atLength: 10_000);
+            var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: 500, atLength: 10_000);
             for (var i = 0; i < times && failures.Count < 20; i++)
             {
                 using var request = about.Request(dice);
                 var sent = $"{method} {request.RequestUri!.PathAndQuery} {(request.Content is null ? "" : await request.Content.ReadAsStringAsync())}";
                 using var answer = await TestApp.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead); // some never end
                 var status = (int)answer.StatusCode;
-                if (status >= 500 || (isApi && status is >= 300 and < 400)) failures.Add($"{status} {Cut(sent)} {Cut(app.Log.LastOrDefault(l => l.StartsWith("Error", StringComparison.Ordinal)) ?? "")}");
+                if (status >= 500 || (isApi && status is >= 300 and < 400)) failures.Enqueue($"{status} {Cut(sent)} {Cut(app.Log.LastOrDefault(l => l.StartsWith("Error", StringComparison.Ordinal)) ?? "")}");
             }
-        }
-        Assert.True(failures.Count == 0, string.Join(Environment.NewLine, failures));
+        });
+        Assert.True(failures.IsEmpty, string.Join(Environment.NewLine, failures));
     }
 
     private static string Cut(string text) => text[..Math.Min(text.Length, 300)];

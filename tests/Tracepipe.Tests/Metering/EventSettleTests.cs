@@ -70,4 +70,29 @@ public sealed class EventSettleTests(EventsApp app) : IClassFixture<EventsApp>
         await SettledAsync();
         Assert.Equal((0m, 0L, 0L), await AccruedAsync(organization));
     }
+
+    // Seen to fail when what the database said to one organization's use ended the turn of all.
+    [Fact]
+    public async Task Use_that_cannot_be_priced_holds_up_nobody_elses()
+    {
+        var organizations = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => app.NewOrganizationAsync()));
+        foreach (var organization in organizations) await CardAsync(organization);
+        var stuck = organizations.Order().First();
+        await app.ExecuteAsync($"""
+            create function refuse_use() returns trigger language plpgsql as $$ begin raise exception 'planted'; end $$;
+            create trigger refuse_use before insert on accruals for each row when (new.organization_id = '{stuck}') execute function refuse_use();
+            """);
+        try
+        {
+            foreach (var organization in organizations.Order()) await app.ReportAsync(app.Event(organization, $"stuck-{organization}", 200_000));
+            await TestApp.EventuallyAsync(() => app.ScalarAsync<long>($"select count(*) from usage_pending where organization_id <> '{stuck}'"), n => n == 0);
+            Assert.Equal((0m, 0L, 0L), await AccruedAsync(stuck));
+        }
+        finally
+        {
+            await app.ExecuteAsync("drop trigger refuse_use on accruals; drop function refuse_use()");
+        }
+        await SettledAsync();
+        foreach (var organization in organizations) Assert.Equal((100_000m, 100L, 0L), await AccruedAsync(organization));
+    }
 }

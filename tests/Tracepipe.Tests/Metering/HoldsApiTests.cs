@@ -210,4 +210,27 @@ public sealed class HoldsApiTests(HoldsApiTests.Two app) : IClassFixture<HoldsAp
         foreach (var verb in new[] { "commit", "release", "renew" })
             Assert.Equal((404, "not_found"), (await app.SettleAsync(verb, "nothing")) is var (status, body) ? (status, body.GetProperty("error").GetProperty("code").GetString()) : default);
     }
+
+    // Seen to fail when a deadlock was answered as an error of ours.
+    [Theory]
+    [InlineData("40P01", 503)] // deadlock
+    [InlineData("57014", 503)] // out of time
+    [InlineData("23514", 500)] // what asking again does not change
+    public async Task What_the_database_may_take_another_time_is_said_to_be_worth_another_try(string state, int status)
+    {
+        var organization = await app.NewOrganizationAsync();
+        await app.ExecuteAsync($"""
+            create function refuse_hold() returns trigger language plpgsql as $$ begin raise exception 'planted' using errcode = '{state}'; end $$;
+            create trigger refuse_hold before insert on holds for each row when (new.organization_id = '{organization}') execute function refuse_hold();
+            """);
+        try
+        {
+            Assert.Equal(status, (await app.HoldAsync(organization, $"{organization}-h")).Status);
+        }
+        finally
+        {
+            await app.ExecuteAsync("drop trigger refuse_hold on holds; drop function refuse_hold()");
+        }
+        Assert.Equal(201, (await app.HoldAsync(organization, $"{organization}-h")).Status);
+    }
 }

@@ -125,6 +125,7 @@ public sealed class StartupTests : IAsyncLifetime
         var said = Assert.Single(product.Errors, l => l.Length > 0);
         Assert.Contains(port.ToString(), said, StringComparison.Ordinal);
         Assert.Contains("--urls", said, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(data)); // and nothing was begun for it
     }
 
     [Fact]

@@ -1,7 +1,5 @@
 using System.ComponentModel;
-using System.Globalization;
 using System.Text;
-using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Organizations;
@@ -39,8 +37,8 @@ internal static class CostsApi
         [Description(Before)] string? to = null, string? provider = null, string? model = null, [Description("The Link header has it.")] string? cursor = null, [Description("1 to 100.")] int limit = 50)
     {
         if (Read(from, to, provider, model, out var filter) is { } wrong) return wrong.ToResult();
-        if (limit is < 1 or > 100) return Problem.Invalid("limit", "Write a number from 1 to 100.").ToResult();
-        if (cursor is { Length: 0 or > 255 }) return Problem.Invalid("cursor", "Use the address in the Link header.").ToResult();
+        if (limit is < 1 or > Paging.Most) return Paging.WrongLimit.ToResult();
+        if (cursor is { Length: 0 or > 255 }) return Paging.WrongCursor.ToResult();
         Answer<IReadOnlyList<CostRecord>>? records = null;
         Answer<Guid>? account = null;
         Answer<bool>? isKnown = null;
@@ -50,14 +48,9 @@ internal static class CostsApi
             account = q.First($"select id from billing_accounts where organization_id = {caller.OrganizationId}", r => r.GetGuid(0));
             isKnown = q.First($"select {cursor}::text is null or exists (select 1 from cost_records where organization_id = {caller.OrganizationId} and id = {cursor}::text)", r => r.GetBoolean(0));
         }, cancel);
-        if (!isKnown!.Value) return Problem.Invalid("cursor", "Use the address in the Link header.").ToResult();
+        if (!isKnown!.Value) return Paging.WrongCursor.ToResult();
         var page = records!.Value;
-        if (page.Count > limit)
-        {
-            var query = new QueryBuilder { { "cursor", page[limit - 1].Id }, { "limit", limit.ToString(CultureInfo.InvariantCulture) } };
-            foreach (var (name, value) in new[] { ("from", from), ("to", to), ("provider", provider), ("model", model) }) if (value is not null) query.Add(name, value);
-            http.Response.Headers.Link = $"<{http.Request.Path}{query}>; rel=\"next\"";
-        }
+        if (page.Count > limit) http.NameNext(page[limit - 1].Id);
         return TypedResults.Ok<IReadOnlyList<CostRecordResponse>>([.. page.Take(limit).Select(r => CostRecordResponse.Of(r, account!.Value))]);
     }
 

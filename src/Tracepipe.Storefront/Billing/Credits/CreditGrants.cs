@@ -1,5 +1,4 @@
 using System.Globalization;
-using Npgsql;
 using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Organizations;
@@ -38,22 +37,15 @@ internal sealed partial class CreditGrants(Database database, Standings standing
         var now = clock.GetUtcNow();
         Answer<IReadOnlyList<Guid>>? due = null;
         await database.WorkReadAsync(q => due = q.List($"select distinct organization_id from ledger_accounts where kind = 'available' and balance > 0 and expires_at <= {now - Book.LateUse} limit 1000", r => r.GetGuid(0)), cancel);
-        foreach (var organization in due!.Value)
+        return await Turns.EachAsync(due!.Value, async organization =>
         {
-            try
-            {
-                await using var transaction = await database.BeginWorkAsync(cancel);
-                await standings.LockAsync(organization, transaction, cancel);
-                await Book.ExpireAsync(organization, now, transaction, cancel);
-                await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
-                await transaction.CommitAsync(cancel);
-            }
-            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-            {
-                Stopped(log, failure, organization); // the others go on; this one is taken up again
-            }
-        }
-        return due.Value.Count;
+            await using var transaction = await database.BeginWorkAsync(cancel);
+            await standings.LockAsync(organization, transaction, cancel);
+            await Book.ExpireAsync(organization, now, transaction, cancel);
+            await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
+            await transaction.CommitAsync(cancel);
+            return true;
+        }, (failure, o) => Stopped(log, failure, o));
     }
 
     /// <summary><c>tracepipe credits grant EMAIL-or-ORG AMOUNT --reason TEXT [--expires DATE]</c>.</summary>

@@ -21,11 +21,11 @@ internal static class CreditsApi
     /// <summary>What changed the credits, newest first. The Link header names the next page.</summary>
     internal static async Task<Results<Ok<IReadOnlyList<CreditLineResponse>>, ProblemAnswer>> LedgerAsync(Caller caller, Database database, HttpContext http, CancellationToken cancel, string? cursor = null, int limit = 50)
     {
-        if (limit is < 1 or > 100) return Problem.Invalid("limit", "Write a number from 1 to 100.").ToResult();
-        if (cursor is not null && !cursor.All(char.IsAsciiDigit)) return Problem.Invalid("cursor", "Use the address in the Link header.").ToResult();
+        if (limit is < 1 or > Paging.Most) return Paging.WrongLimit.ToResult();
+        if (cursor is not null && !cursor.All(char.IsAsciiDigit)) return Paging.WrongCursor.ToResult();
         await using var transaction = await database.BeginAsync(caller.OrganizationId, caller.PersonId, cancel);
         var (lines, next) = await Book.StatementAsync(caller.OrganizationId, cursor, limit, transaction, cancel);
-        if (next is not null) http.Response.Headers.Link = $"<{http.Request.Path}?cursor={next}&limit={limit}>; rel=\"next\"";
+        if (next is not null) http.NameNext(next);
         return TypedResults.Ok<IReadOnlyList<CreditLineResponse>>([.. lines.Select(l => new CreditLineResponse(l.Id.ToString(), l.Kind, l.Memo, l.Amount.Amount, l.Balance.Amount, l.Amount.Currency, l.At))]);
     }
 

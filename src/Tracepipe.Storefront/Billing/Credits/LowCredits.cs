@@ -1,4 +1,3 @@
-using Npgsql;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
@@ -44,19 +43,7 @@ internal sealed partial class LowCredits(Database database, Standings standings,
               where a.organization_id = b.organization_id and a.kind = 'available' and (a.expires_at is null or a.expires_at > {now})) l
             where b.low_credit_cents is not null and (b.low_credit_told_at is null) = (l.available < b.low_credit_cents) order by b.organization_id limit 1000
             """, r => r.GetGuid(0)), cancel);
-        var mails = 0;
-        foreach (var organization in due!.Value)
-        {
-            try
-            {
-                if (await LookAsync(organization, now, cancel)) mails++;
-            }
-            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-            {
-                Stopped(log, failure, organization); // the others go on; this one is taken up again
-            }
-        }
-        return mails;
+        return await Turns.EachAsync(due!.Value, o => LookAsync(o, now, cancel), (failure, o) => Stopped(log, failure, o));
     }
 
     private async Task<bool> LookAsync(Guid organization, DateTimeOffset now, CancellationToken cancel)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Npgsql;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
 
@@ -35,19 +34,7 @@ internal sealed partial class SpendAlerts(Database database, Standings standings
               and not exists (select 1 from spend_alerts a where a.organization_id = s.organization_id and a.bill_month = s.bill_month and a.level = l.level)
             group by s.organization_id order by s.organization_id limit 1000
             """, r => r.GetGuid(0)), cancel);
-        var mails = 0;
-        foreach (var organization in due!.Value)
-        {
-            try
-            {
-                if (await TellAsync(organization, now, cancel)) mails++;
-            }
-            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-            {
-                Stopped(log, failure, organization); // the others go on; this one is taken up again
-            }
-        }
-        return mails;
+        return await Turns.EachAsync(due!.Value, o => TellAsync(o, now, cancel), (failure, o) => Stopped(log, failure, o));
     }
 
     /// <summary>A changed cap has put levels out of reach: reached again, they are told again. In the transaction that changes it, after what it pays for.</summary>

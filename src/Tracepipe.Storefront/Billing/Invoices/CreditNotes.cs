@@ -8,12 +8,24 @@ using Tracepipe.Stripe;
 namespace Tracepipe.Storefront.Billing;
 
 /// <summary>A correction of a finished invoice: something on one of its lines was no use.</summary>
-/// <param name="Amount">The line's amount less what it comes to without it.</param>
-internal sealed record IssuedCreditNote(Guid Id, string Number, int Line, Money Amount, string Reason, DateTimeOffset CreatedAt)
+/// <param name="Line">Of the invoice, from 1.</param>
+/// <param name="Quantity">Taken off the line.</param>
+/// <param name="Amount">The line's amount less what it comes to without it: the sum of the three ways it went.</param>
+/// <param name="HeldBack">Of it: what nobody had paid.</param>
+/// <param name="Card">Of it: taken off what is due, or given back to the card.</param>
+/// <param name="Credits">Of it: given back as credits.</param>
+/// <param name="IsRefund">The card had paid already.</param>
+internal sealed record IssuedCreditNote(Guid Id, string Number, int Line, decimal Quantity, Money Amount, Money HeldBack, Money Card, Money Credits, bool IsRefund, string Reason, DateTimeOffset CreatedAt)
 {
-    internal static FormattableString Select(Guid organization, Guid invoice) => $"select id, number, line, amount_cents, reason, created_at from credit_notes where organization_id = {organization} and invoice_id = {invoice} order by number";
+    internal static FormattableString Select(Guid organization, Guid invoice) => $"""
+        select id, number, line, quantity, amount_cents, held_back_cents, card_cents, credits_cents, coalesce(is_refund, false), reason, created_at from credit_notes where organization_id = {organization} and invoice_id = {invoice} order by number
+        """;
 
-    internal static IssuedCreditNote Read(NpgsqlDataReader r) => new(r.GetGuid(0), r.GetString(1), r.GetInt32(2), Money.Usd(r.GetInt64(3)), r.GetString(4), r.GetFieldValue<DateTimeOffset>(5));
+    internal static IssuedCreditNote Read(NpgsqlDataReader r)
+    {
+        Money Cents(int column) => Money.Usd(r.GetInt64(column));
+        return new(r.GetGuid(0), r.GetString(1), r.GetInt32(2), r.GetDecimal(3) / 1.000000000000000000m, Cents(4), Cents(5), Cents(6), Cents(7), r.GetBoolean(8), r.GetString(9), r.GetFieldValue<DateTimeOffset>(10));
+    }
 }
 
 /// <summary>
@@ -54,7 +66,7 @@ internal sealed class CreditNotes(Database database, Standings standings, Stripe
             var credits = amount - held - card;
 
             var last = await transaction.FirstAsync($"insert into credit_note_numbers as n (year, last) values ({now.UtcDateTime.Year}, 1) on conflict (year) do update set last = n.last + 1 returning last", r => r.GetInt32(0), cancel);
-            note = new IssuedCreditNote(Guid.CreateVersion7(), string.Create(CultureInfo.InvariantCulture, $"CN-{now.UtcDateTime.Year:0000}-{last:000000}"), found.Line, Money.Usd(amount), reason.Trim(), now);
+            note = new IssuedCreditNote(Guid.CreateVersion7(), string.Create(CultureInfo.InvariantCulture, $"CN-{now.UtcDateTime.Year:0000}-{last:000000}"), found.Line, off, Money.Usd(amount), Money.Usd(held), Money.Usd(card), Money.Usd(credits), IsRefund: false, reason.Trim(), now);
             await transaction.ExecuteAsync($"""
                 insert into credit_notes (organization_id, id, invoice_id, number, line, record_id, quantity, amount_cents, held_back_cents, card_cents, credits_cents, reason, created_at)
                 values ({organization}, {note.Id}, {found.Invoice}, {note.Number}, {found.Line}, {record}, {off}, {amount}, {held}, {card}, {credits}, {note.Reason}, {now})
@@ -108,34 +120,48 @@ internal sealed class CreditNotes(Database database, Standings standings, Stripe
     }
 }
 
-/// <summary>The credit note at Stripe: it takes off what is due there, or gives back to the card what was paid.</summary>
-internal sealed class CreditNoteCreation : StripeWrite
+/// <summary>What a credit note at Stripe is to say.</summary>
+/// <param name="Tag">The metadata by which it is found again, with its value <paramref name="Mark"/>.</param>
+internal sealed record StripeCredit(string StripeInvoice, long AmountCents, string Memo, string Tag, string Mark);
+
+/// <summary>Makes a credit note at Stripe: it takes off what is due there, or gives back to the card what was paid.</summary>
+internal abstract class StripeCreditNote : StripeWrite
 {
-    internal sealed record Request(string StripeInvoice, Guid Invoice, Guid Note, string Number, long AmountCents);
+    public sealed override bool IsIndispensable => true;
 
-    private const string Tag = "credit_note";
+    protected abstract StripeCredit Wanted(StripeOperation operation);
 
-    public override string Kind => "credit_note.create";
-
-    public override bool IsIndispensable => true;
-
-    public override async Task<StripeObject> SendAsync(StripeClient stripe, StripeOperation operation, RequestOptions options, CancellationToken cancel)
+    public sealed override async Task<StripeObject> SendAsync(StripeClient stripe, StripeOperation operation, RequestOptions options, CancellationToken cancel)
     {
-        var wanted = operation.RequestAs<Request>();
+        var wanted = Wanted(operation);
         var at = await stripe.Invoices.GetAsync(wanted.StripeInvoice, options: new ReadOptions { Timeout = options.Timeout, MaxRetries = options.MaxRetries }, cancel: cancel);
         return await stripe.CreditNotes.CreateAsync(new CreditNoteCreateParams
         {
-            Invoice = wanted.StripeInvoice, Amount = wanted.AmountCents, RefundAmount = at.Status is InvoiceStatus.Paid ? wanted.AmountCents : null, Memo = wanted.Number,
-            Metadata = new Dictionary<string, string>(OrganizationTag.Of(operation.OrganizationId), StringComparer.Ordinal) { [Tag] = wanted.Note.ToString() },
+            Invoice = wanted.StripeInvoice, Amount = wanted.AmountCents, RefundAmount = at.Status is InvoiceStatus.Paid ? wanted.AmountCents : null, Memo = wanted.Memo,
+            Metadata = new Dictionary<string, string>(OrganizationTag.Of(operation.OrganizationId), StringComparer.Ordinal) { [wanted.Tag] = wanted.Mark },
         }, options, cancel);
     }
 
-    public override async Task<StripeObject?> LookAsync(StripeClient stripe, StripeOperation operation, ReadOptions options, CancellationToken cancel)
+    public sealed override async Task<StripeObject?> LookAsync(StripeClient stripe, StripeOperation operation, ReadOptions options, CancellationToken cancel)
+    {
+        var wanted = Wanted(operation);
+        foreach (var note in (await stripe.CreditNotes.ListAsync(new CreditNoteListParams { Invoice = wanted.StripeInvoice, Limit = 100 }, options, cancel)).Data)
+            if (note.Metadata is { } tags && tags.TryGetValue(wanted.Tag, out var mark) && string.Equals(mark, wanted.Mark, StringComparison.Ordinal)) return note;
+        return null;
+    }
+}
+
+/// <summary>The credit note at Stripe for one of ours.</summary>
+internal sealed class CreditNoteCreation : StripeCreditNote
+{
+    internal sealed record Request(string StripeInvoice, Guid Invoice, Guid Note, string Number, long AmountCents);
+
+    public override string Kind => "credit_note.create";
+
+    protected override StripeCredit Wanted(StripeOperation operation)
     {
         var wanted = operation.RequestAs<Request>();
-        foreach (var note in (await stripe.CreditNotes.ListAsync(new CreditNoteListParams { Invoice = wanted.StripeInvoice, Limit = 100 }, options, cancel)).Data)
-            if (note.Metadata is { } tags && tags.TryGetValue(Tag, out var id) && string.Equals(id, wanted.Note.ToString(), StringComparison.Ordinal)) return note;
-        return null;
+        return new StripeCredit(wanted.StripeInvoice, wanted.AmountCents, wanted.Number, "credit_note", wanted.Note.ToString());
     }
 
     public override async Task SettleAsync(StripeOperation operation, StripeObject answer, Transaction transaction, DateTimeOffset now, CancellationToken cancel)

@@ -78,12 +78,14 @@ internal sealed class Repairs(Database database, StripeOperations operations, Us
     /// <summary>Somebody has issued credit notes at Stripe: what they took off is not owed here either.</summary>
     /// <param name="credited">All that credit notes have taken off there, in cents.</param>
     public Task CreditedAsync(ComparedInvoice ours, long credited, CancellationToken cancel) =>
-        TakeOverAsync(ours, credited - ours.Credited, "credited_cents", credited, new Cause("reversal", $"{ours.Id}:credited:{credited}", Actor.System, clock.GetUtcNow(), ours.Id.ToString(), ours.Number), "revenue", "receivable", cancel);
+        TakeOverAsync(ours, credited - ours.Credited, $"update invoices set credited_cents = {credited}, updated_at = {clock.GetUtcNow()} where organization_id = {ours.Organization} and id = {ours.Id}",
+            new Cause("reversal", $"{ours.Id}:credited:{credited}", Actor.System, clock.GetUtcNow(), ours.Id.ToString(), ours.Number), "revenue", "receivable", cancel);
 
     /// <summary>Somebody gave money back at Stripe, or a refund there came back: it is gone from cash here, or back in it.</summary>
     /// <param name="refunded">All that went back there, in cents.</param>
     public Task RefundedAsync(ComparedInvoice ours, long refunded, CancellationToken cancel) =>
-        TakeOverAsync(ours, refunded - ours.Refunded, "amount_refunded_cents", refunded, new Cause("refund", $"{ours.Id}:{ours.Refunded}:{refunded}", Actor.System, clock.GetUtcNow(), ours.Id.ToString(), ours.Number), "refunds", "cash", cancel);
+        TakeOverAsync(ours, refunded - ours.Refunded, $"update invoices set amount_refunded_cents = {refunded}, updated_at = {clock.GetUtcNow()} where organization_id = {ours.Organization} and id = {ours.Id}",
+            new Cause("refund", $"{ours.Id}:{ours.Refunded}:{refunded}", Actor.System, clock.GetUtcNow(), ours.Id.ToString(), ours.Number), "refunds", "cash", cancel);
 
     /// <summary>Stripe has collected, voided or given up what is open here, and nobody has told us.</summary>
     public async Task StatusAsync(ComparedInvoice ours, Invoice at, CancellationToken cancel)
@@ -117,45 +119,29 @@ internal sealed class Repairs(Database database, StripeOperations operations, Us
     }
 
     /// <summary>Takes over a sum that Stripe says, and posts what is new of it.</summary>
-    private async Task TakeOverAsync(ComparedInvoice ours, long fresh, string column, long sum, Cause cause, string less, string more, CancellationToken cancel)
+    /// <param name="write">Writes the sum down.</param>
+    private async Task TakeOverAsync(ComparedInvoice ours, long fresh, FormattableString write, Cause cause, string less, string more, CancellationToken cancel)
     {
         var organization = ours.Organization;
         await using var transaction = await database.BeginWorkAsync(cancel);
         if (!await Book.PostAsync(organization, cause, [new Leg(less, Guid.Empty, -fresh), new Leg(more, Guid.Empty, fresh)], transaction, cancel)) return;
-        if (column is "credited_cents") await transaction.ExecuteAsync($"update invoices set credited_cents = {sum}, updated_at = {cause.At} where organization_id = {organization} and id = {ours.Id}", cancel);
-        else await transaction.ExecuteAsync($"update invoices set amount_refunded_cents = {sum}, updated_at = {cause.At} where organization_id = {organization} and id = {ours.Id}", cancel);
+        await transaction.ExecuteAsync(write, cancel);
         await Live.ChangedAsync(transaction, organization, Topics.Invoices, cancel);
         await transaction.CommitAsync(cancel);
     }
 }
 
 /// <summary>A credit note at Stripe for what an invoice asks for there beyond our lines: it takes off what is due, or gives back to the card what was paid.</summary>
-internal sealed class ExcessCreditNote : StripeWrite
+internal sealed class ExcessCreditNote : StripeCreditNote
 {
     internal sealed record Request(string StripeInvoice, Guid Invoice, long AmountCents);
 
-    private const string Tag = "excess_of";
-
     public override string Kind => "credit_note.excess";
 
-    public override bool IsIndispensable => true;
-
-    public override async Task<StripeObject> SendAsync(StripeClient stripe, StripeOperation operation, RequestOptions options, CancellationToken cancel)
+    protected override StripeCredit Wanted(StripeOperation operation)
     {
         var wanted = operation.RequestAs<Request>();
-        var at = await stripe.Invoices.GetAsync(wanted.StripeInvoice, options: new ReadOptions { Timeout = options.Timeout, MaxRetries = options.MaxRetries }, cancel: cancel);
-        return await stripe.CreditNotes.CreateAsync(new CreditNoteCreateParams
-        {
-            Invoice = wanted.StripeInvoice, Amount = wanted.AmountCents, RefundAmount = at.Status is InvoiceStatus.Paid ? wanted.AmountCents : null, Memo = "More was asked for than was used",
-            Metadata = new Dictionary<string, string>(OrganizationTag.Of(operation.OrganizationId), StringComparer.Ordinal) { [Tag] = operation.Subject },
-        }, options, cancel);
-    }
-
-    public override async Task<StripeObject?> LookAsync(StripeClient stripe, StripeOperation operation, ReadOptions options, CancellationToken cancel)
-    {
-        foreach (var note in (await stripe.CreditNotes.ListAsync(new CreditNoteListParams { Invoice = operation.RequestAs<Request>().StripeInvoice, Limit = 100 }, options, cancel)).Data)
-            if (note.Metadata is { } tags && tags.TryGetValue(Tag, out var subject) && string.Equals(subject, operation.Subject, StringComparison.Ordinal)) return note;
-        return null;
+        return new StripeCredit(wanted.StripeInvoice, wanted.AmountCents, "More was asked for than was used", "excess_of", operation.Subject);
     }
 
     public override async Task SettleAsync(StripeOperation operation, StripeObject answer, Transaction transaction, DateTimeOffset now, CancellationToken cancel)

@@ -35,21 +35,17 @@ internal static class UsageRecordsApi
         var wrong = new Dictionary<string, object?>(wrongRange, StringComparer.Ordinal);
         if (billed is not (null or "true" or "false")) wrong["billed"] = "Use true or false.";
         var size = 50;
-        if (limit is not null && (!int.TryParse(limit, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out size) || size is < 1 or > 100)) wrong["limit"] = "Write a number from 1 to 100.";
+        if (limit is not null && (!int.TryParse(limit, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out size) || size is < 1 or > Paging.Most)) wrong["limit"] = Paging.LimitSentence;
         Guid? key = null;
         if (key_id is not null && (!Guid.TryParse(key_id, out var id) || !await records.HasKeyAsync(caller.OrganizationId, caller.PersonId, (key = id).Value, cancel))) wrong["key_id"] = "This organization has no such key.";
         if (suite_id is not null && !catalogs.Current.Prices.Suites.Any(s => string.Equals(s.Id, suite_id, StringComparison.Ordinal)) && !await records.HasSuiteAsync(caller.OrganizationId, caller.PersonId, suite_id, cancel))
             wrong["suite_id"] = $"There is no such suite: use one of {string.Join(", ", catalogs.Current.Prices.Suites.Select(s => s.Id))}.";
         RecordPlace? after = null;
-        if (cursor is not null && (after = RecordPlace.Read(cursor)) is null) wrong["cursor"] = "Use the address in the Link header.";
+        if (cursor is not null && (after = RecordPlace.Read(cursor)) is null) wrong["cursor"] = Paging.CursorSentence;
         if (wrong.Count > 0) return Problem.Invalid(wrong).ToResult();
 
         var found = await records.ListAsync(caller.OrganizationId, caller.PersonId, new RecordFilter(billed is null ? null : billed is "true", null, range, key, suite_id), after, size + 1, cancel);
-        if (found.Count > size)
-        {
-            var query = QueryString.Create([.. http.Request.Query.Where(p => p.Key is not "cursor").Select(p => KeyValuePair.Create(p.Key, (string?)p.Value.ToString())), KeyValuePair.Create("cursor", (string?)found[size - 1].Place.ToString())]);
-            http.Response.Headers.Link = $"<{http.Request.Path}{query}>; rel=\"next\"";
-        }
+        if (found.Count > size) http.NameNext(found[size - 1].Place.ToString());
         var account = await accounts.FindIdAsync(caller.OrganizationId, caller.PersonId, cancel);
         return TypedResults.Ok<IReadOnlyList<UsageRecordResponse>>([.. found.Take(size).Select(r => UsageRecordResponse.Of(r, account))]);
     }

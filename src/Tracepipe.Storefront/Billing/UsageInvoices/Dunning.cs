@@ -1,4 +1,3 @@
-using Npgsql;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Billing;
@@ -32,18 +31,12 @@ internal sealed partial class Dunning(Database database, UsageInvoices invoices,
             update invoices i set retry_at = {now + Lease}, dunning_due_at = case when taken.is_step then {now + Lease} else dunning_due_at end from taken
             where i.organization_id = taken.organization_id and i.id = taken.id returning i.organization_id, i.id, taken.is_step
             """, r => (r.GetGuid(0), r.GetGuid(1), r.GetBoolean(2))), cancel);
-        foreach (var (organization, id, isStep) in due!.Value)
+        await Turns.EachAsync(due!.Value, async i =>
         {
-            try
-            {
-                if (isStep) await StepAsync(organization, id, cancel);
-                else await invoices.TryAsync(organization, id, cancel);
-            }
-            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-            {
-                Stopped(log, failure, id); // the others go on; this one is taken up again when its lease has run out
-            }
-        }
+            if (i.IsStep) await StepAsync(i.Organization, i.Id, cancel);
+            else await invoices.TryAsync(i.Organization, i.Id, cancel);
+            return true;
+        }, (failure, i) => Stopped(log, failure, i.Id)); // taken up again when its lease has run out
         return due.Value.Count;
     }
 

@@ -18,6 +18,7 @@ internal static class InvoicesApi
         billing.MapPost("/account/{organization_id}/invoices/generate", GenerateAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey();
         billing.MapGet("/invoices/{invoice_id}", GetAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync));
         billing.MapGet("/invoices/{invoice_id}/pdf", PdfAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync)).Produces(200, contentType: "application/pdf");
+        billing.MapGet("/invoices/{invoice_id}/credit-notes/{number}/pdf", CreditNotePdfAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync)).Produces(200, contentType: "application/pdf");
         billing.MapGet("/invoices/{invoice_id}/proof", ProofAsync).RequireAuthorization(Permissions.BillingRead).WithMetadata(new FindsOrganization(OwnerAsync));
         billing.MapPost("/invoices/{invoice_id}/pay", PayAsync).RequireAuthorization(Permissions.BillingWrite).TakesIdempotencyKey().WithMetadata(new FindsOrganization(OwnerAsync));
     }
@@ -26,15 +27,15 @@ internal static class InvoicesApi
     internal static async Task<Results<Ok<IReadOnlyList<InvoiceResponse>>, ProblemAnswer>> ListAsync(Caller caller, InvoiceList invoices, HttpContext http, CancellationToken cancel, string? status = null, string? cursor = null, int limit = 50)
     {
         if (status is not (null or "draft" or "open" or "paid" or "past_due" or "void")) return Problem.Invalid("status", "Use one of draft, open, paid, past_due, void.").ToResult();
-        if (limit is < 1 or > 100) return Problem.Invalid("limit", "Write a number from 1 to 100.").ToResult();
+        if (limit is < 1 or > Paging.Most) return Paging.WrongLimit.ToResult();
         Guid? after = null;
         if (cursor is not null)
         {
-            if (!Guid.TryParse(cursor, out var id)) return Problem.Invalid("cursor", "Use the address in the Link header.").ToResult();
+            if (!Guid.TryParse(cursor, out var id)) return Paging.WrongCursor.ToResult();
             after = id;
         }
         var page = await invoices.ListAsync(caller.OrganizationId, caller.PersonId, status, after, limit + 1, cancel);
-        if (page.Count > limit) http.Response.Headers.Link = $"<{http.Request.Path}?cursor={page[limit - 1].Id}&limit={limit}{(status is null ? "" : $"&status={status}")}>; rel=\"next\"";
+        if (page.Count > limit) http.NameNext(page[limit - 1].Id.ToString());
         return TypedResults.Ok<IReadOnlyList<InvoiceResponse>>([.. page.Take(limit)]);
     }
 
@@ -50,6 +51,16 @@ internal static class InvoicesApi
         if (invoice.IsOfPlan) return await pages.FindAsync(caller.OrganizationId, id, cancel) is { Pdf: { } there } ? TypedResults.Redirect(there) : Problem.NotFound("PDF").ToResult();
         http.Response.Headers.CacheControl = "private, no-store";
         return TypedResults.File(InvoicePdf.Make(invoice, paper is "letter" ? Paper.Letter : Paper.A4, brand.Name), "application/pdf", $"{invoice.Number}.pdf");
+    }
+
+    /// <summary>A credit note of a usage invoice as a PDF on A4 or Letter.</summary>
+    internal static async Task<Results<FileContentHttpResult, ProblemAnswer>> CreditNotePdfAsync(string invoice_id, string number, Caller caller, InvoiceReader reader, Brand brand, HttpContext http, CancellationToken cancel, string? paper = null)
+    {
+        if (paper is not (null or "a4" or "letter")) return Problem.Invalid("paper", "Use a4 or letter.").ToResult();
+        if (!Guid.TryParse(invoice_id, out var id) || await reader.ReadAsync(caller.OrganizationId, caller.PersonId, id, records: 0, cancel) is not { } invoice) return Problem.NotFound("Invoice").ToResult();
+        if (invoice.CreditNotes.FirstOrDefault(n => string.Equals(n.Number, number, StringComparison.Ordinal)) is not { } note) return Problem.NotFound("Credit note").ToResult();
+        http.Response.Headers.CacheControl = "private, no-store";
+        return TypedResults.File(CreditNotePdf.Make(note, invoice, paper is "letter" ? Paper.Letter : Paper.A4, brand.Name), "application/pdf", $"{note.Number}.pdf");
     }
 
     /// <summary>What a usage invoice was computed from: records, events, prices and steps. <c>tracepipe verify-invoice FILE</c> computes it again.</summary>

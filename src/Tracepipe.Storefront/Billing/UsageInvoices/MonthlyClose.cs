@@ -59,7 +59,7 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
                         await CloseAsync(organization, month, c);
                         Interlocked.Increment(ref closed);
                     }
-                    catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
+                    catch (Exception failure) when (Turns.IsOfOne(failure))
                     {
                         NotClosed(log, failure, organization, month); // the others go on; this one is tried again
                         return;

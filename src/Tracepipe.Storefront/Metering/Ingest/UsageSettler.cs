@@ -19,17 +19,11 @@ internal sealed partial class UsageSettler(Database database, Settlement settlem
     {
         Answer<IReadOnlyList<Guid>>? waiting = null;
         await database.WorkReadAsync(q => waiting = q.List($"select distinct organization_id from usage_pending limit 1000", r => r.GetGuid(0)), cancel);
-        foreach (var organization in waiting!.Value)
+        await Turns.EachAsync(waiting!.Value, async organization =>
         {
-            try
-            {
-                await SettleAsync(organization, cancel);
-            }
-            catch (Exception failure) when (failure is not (OperationCanceledException or NpgsqlException))
-            {
-                NotSettled(log, failure, organization); // the others go on; this one is tried again
-            }
-        }
+            await SettleAsync(organization, cancel);
+            return true;
+        }, (failure, o) => NotSettled(log, failure, o));
         return waiting.Value.Count;
     }
 

@@ -20,14 +20,27 @@ internal sealed class SandboxHost : IAsyncDisposable
     /// <summary>What makes this data folder's sandbox account the same after a restart.</summary>
     private sealed record Keys(string ApiKey, string PublishableKey, string WebhookSecret);
 
+    /// <exception cref="StartupException">The address of a sandbox that is wanted is in use.</exception>
+    public static void CheckPort(IConfiguration configuration)
+    {
+        if (IsWanted(configuration) && Ports.AreTaken(Urls(configuration))) throw Taken(configuration, null);
+    }
+
+    private static bool IsWanted(IConfiguration configuration) => configuration["Stripe:ApiKey"] is null && configuration["Stripe:ApiBase"] is null && !configuration.GetValue<bool>("Stripe:Disabled");
+
+    private static string Urls(IConfiguration configuration) => configuration["sandbox-urls"] ?? DefaultUrl;
+
+    private static StartupException Taken(IConfiguration configuration, Exception? failure) =>
+        new($"The payment sandbox's address {Urls(configuration)} is in use: stop the other program or choose one with --sandbox-urls http://127.0.0.1:PORT.", failure);
+
     /// <summary>Starts the sandbox and points the configuration at it; null when Stripe is configured or switched off.</summary>
     /// <exception cref="StartupException">Its address is in use, or its folder cannot be written.</exception>
     public static async Task<SandboxHost?> StartAsync(WebApplicationBuilder builder, CancellationToken cancel)
     {
         var configuration = builder.Configuration;
-        if (configuration["Stripe:ApiKey"] is not null || configuration["Stripe:ApiBase"] is not null || configuration.GetValue<bool>("Stripe:Disabled")) return null;
+        if (!IsWanted(configuration)) return null;
 
-        var urls = configuration["sandbox-urls"] ?? DefaultUrl;
+        var urls = Urls(configuration);
         var folder = Path.Combine(DatabaseHost.DataFolder(configuration), "sandbox");
         try
         {
@@ -56,7 +69,7 @@ internal sealed class SandboxHost : IAsyncDisposable
         }
         catch (IOException taken) when (taken.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || taken.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
         {
-            throw new StartupException($"The payment sandbox's address {urls} is in use: stop the other program or choose one with --sandbox-urls http://127.0.0.1:PORT.", taken);
+            throw Taken(configuration, taken);
         }
         catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
         {

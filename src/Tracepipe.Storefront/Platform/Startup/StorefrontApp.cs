@@ -44,6 +44,11 @@ internal sealed class StorefrontApp : IAsyncDisposable
             builder.Services.AddSingleton(command);
             if (!builder.Services.Any(s => s.ServiceType == typeof(TimeProvider))) builder.Services.AddSingleton(TimeProvider.System);
             ConfigurationRules.Check(builder, listen);
+            if (listen)
+            {
+                if (Ports.AreTaken(Urls(builder.Configuration))) throw Taken(builder.Configuration, null);
+                SandboxHost.CheckPort(builder.Configuration);
+            }
 
             using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
             var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), listen, cancel);
@@ -80,9 +85,14 @@ internal sealed class StorefrontApp : IAsyncDisposable
         }
         catch (IOException failure) when (failure.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || failure.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
         {
-            throw new StartupException($"The address {app.Configuration["urls"] ?? "http://localhost:5000"} is in use: stop the other program or choose one with --urls http://localhost:PORT.", failure);
+            throw Taken(app.Configuration, failure);
         }
     }
+
+    private static string Urls(IConfiguration configuration) => configuration["urls"] ?? "http://localhost:5000";
+
+    private static StartupException Taken(IConfiguration configuration, Exception? failure) =>
+        new($"The address {Urls(configuration)} is in use: stop the other program or choose one with --urls http://localhost:PORT.", failure);
 
     private static async Task StopAsync(List<IAsyncDisposable> owned)
     {
