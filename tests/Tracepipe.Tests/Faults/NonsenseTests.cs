@@ -40,12 +40,12 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
     {
         var routes = Routes();
         Assert.True(routes.Count > 30, $"{routes.Count} routes");
+        var visitors = new List<Visitor>();
+        foreach (var (method, route) in routes) visitors.Add(await Visitor.OfAsync(app, await app.NewPersonAsync(), route, method)); // one each: some routes sign him out
         var failures = new ConcurrentQueue<string>();
-        await Parallel.ForEachAsync(routes, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = TestContext.Current.CancellationToken }, async (at, _) =>
+        await Parallel.ForEachAsync(visitors, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = TestContext.Current.CancellationToken }, async (about, _) =>
         {
-            var (method, route) = at;
-            var person = await app.NewPersonAsync(); // some routes sign him out
-            var about = await Visitor.OfAsync(app, person, route, method);
+            var (method, route) = (about.Method, about.Route);
             var dice = new Dice((route.Endpoint.RoutePattern.RawText! + method).Aggregate(7, (sum, c) => unchecked((sum * 31) + c)));
             var isApi = route.Path.StartsWith("/v1", StringComparison.Ordinal) || route.Path.StartsWith("/api/", StringComparison.Ordinal);
             var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: 500, atLength: 10_000);
