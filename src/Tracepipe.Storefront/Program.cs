@@ -1,6 +1,7 @@
 using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Catalog;
+using Tracepipe.Storefront.Demo;
 using Tracepipe.Storefront.Home;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Ledger;
@@ -46,6 +47,7 @@ namespace Tracepipe.Storefront
                 .MapHome()
                 .MapSite())
         {
+            Demo = DemoFill.RunAsync,
             Offline = new Dictionary<string, Func<IReadOnlyList<string>, TextWriter, CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["verify-invoice"] = ProofCheck.RunAsync },
         };
     }

@@ -41,6 +41,18 @@ public sealed class SandboxServer : IAsyncDisposable
         if (options.ApiKey is { } key) Accounts.ForKey(key).Write(null, work => Configure(work, options));
     }
 
+    /// <summary>Whoever gave the clock has moved it: what has become due by it is done when this completes.</summary>
+    public async Task PassAsync(CancellationToken cancel)
+    {
+        if (Accounts.All.All(a => a.IsSettled)) return;
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        do
+        {
+            foreach (var account in Accounts.All.Where(a => !a.IsSettled)) Accounts.Committed?.Invoke(account);
+        }
+        while (await timer.WaitForNextTickAsync(cancel) && !Accounts.All.All(a => a.IsSettled));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync();

@@ -25,6 +25,7 @@ public sealed class ModuleBorders
         ["Billing"] = ["Ledger", "Metering"],
         ["Traces"] = ["Metering"],
         ["Admin"] = ["Billing", "Traces"],
+        ["Demo"] = ["Admin"],
         ["Home"] = ["Admin"],
         ["Site"] = ["Admin"],
     };

@@ -28,8 +28,22 @@ internal sealed partial class EventCatchUp(Database database, StripeConnection s
         var now = clock.GetUtcNow();
         Answer<DateTimeOffset?>? readUntil = null;
         await database.WorkReadAsync(q => readUntil = q.First($"select read_until from event_catch_ups where id = 1", r => (DateTimeOffset?)r.GetFieldValue<DateTimeOffset>(0)), cancel);
-        var since = readUntil!.Value - Overlap;
-        var (newest, found, batch) = (readUntil.Value, 0, new List<StripeEvent>());
+        var (found, newest, since) = await ReadAsync(readUntil!.Value - Overlap, cancel);
+        if ((newest ?? readUntil.Value) is { } until)
+            await database.WorkReadAsync(q => q.Execute($"""
+                insert into event_catch_ups (id, read_until, ran_at) values (1, {until}, {now})
+                on conflict (id) do update set read_until = greatest(event_catch_ups.read_until, excluded.read_until), ran_at = excluded.ran_at
+                """), cancel);
+        if (found > 0) Missed(log, found, since);
+        return found;
+    }
+
+    /// <summary>Takes what Stripe's list has.</summary>
+    /// <param name="since">From when on; null: the last day of what is there.</param>
+    /// <returns>How many events were new to us, when the newest of all was made, and from when on was read.</returns>
+    public async Task<(int Found, DateTimeOffset? Newest, DateTimeOffset? Since)> ReadAsync(DateTimeOffset? since, CancellationToken cancel)
+    {
+        var (newest, found, batch) = ((DateTimeOffset?)null, 0, new List<StripeEvent>());
         var wanted = new EventListParams { Created = since is { } from ? new TimeRange { Gte = from } : null, Limit = 100 };
         await foreach (var told in stripe.Client.Events.ListAutoPagingAsync(wanted, Patience.OfWorker.Read, cancel)) // the newest first
         {
@@ -42,14 +56,7 @@ internal sealed partial class EventCatchUp(Database database, StripeConnection s
             found += await StoreAsync(batch, cancel);
             batch.Clear();
         }
-        found += await StoreAsync(batch, cancel);
-        if (newest is { } until)
-            await database.WorkReadAsync(q => q.Execute($"""
-                insert into event_catch_ups (id, read_until, ran_at) values (1, {until}, {now})
-                on conflict (id) do update set read_until = greatest(event_catch_ups.read_until, excluded.read_until), ran_at = excluded.ran_at
-                """), cancel);
-        if (found > 0) Missed(log, found, since);
-        return found;
+        return (found + await StoreAsync(batch, cancel), newest, since);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -34,8 +34,9 @@ internal sealed class SandboxHost : IAsyncDisposable
         new($"The payment sandbox's address {Urls(configuration)} is in use: stop the other program or choose one with --sandbox-urls http://127.0.0.1:PORT.", failure);
 
     /// <summary>Starts the sandbox and points the configuration at it; null when Stripe is configured or switched off.</summary>
+    /// <param name="deliver">Whether somebody will listen for its webhooks.</param>
     /// <exception cref="StartupException">Its address is in use, or its folder cannot be written.</exception>
-    public static async Task<SandboxHost?> StartAsync(WebApplicationBuilder builder, CancellationToken cancel)
+    public static async Task<SandboxHost?> StartAsync(WebApplicationBuilder builder, bool deliver, CancellationToken cancel)
     {
         var configuration = builder.Configuration;
         if (!IsWanted(configuration)) return null;
@@ -51,9 +52,9 @@ internal sealed class SandboxHost : IAsyncDisposable
                 Urls = urls,
                 JournalFolder = folder,
                 ApiKey = keys.ApiKey,
-                WebhookUrl = Webhook(PublicAddress.Reachable(configuration["urls"] ?? PublicAddress.Default)),
+                WebhookUrl = deliver ? Webhook(PublicAddress.Reachable(configuration["urls"] ?? PublicAddress.Default)) : null,
                 WebhookSecret = keys.WebhookSecret,
-            }, TimeProvider.System, logs, cancel);
+            }, TimeOf(builder), logs, cancel);
             var origin = server.Url.GetLeftPart(UriPartial.Authority);
             configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
             {
@@ -84,11 +85,17 @@ internal sealed class SandboxHost : IAsyncDisposable
     /// <summary>The product listens: from now on its webhooks are delivered there, also when it had to be given a port.</summary>
     public void DeliverTo(string address) => server.DeliverTo(Webhook(PublicAddress.Reachable(address)));
 
+    /// <summary>The clock of this start has been moved: what is due by it is done when this returns.</summary>
+    public Task PassAsync(CancellationToken cancel) => server.PassAsync(cancel);
+
     public async ValueTask DisposeAsync()
     {
         await server.DisposeAsync();
         log.Dispose();
     }
+
+    // Product and sandbox live by one clock.
+    private static TimeProvider TimeOf(WebApplicationBuilder builder) => builder.Services.LastOrDefault(s => s.ServiceType == typeof(TimeProvider))?.ImplementationInstance as TimeProvider ?? TimeProvider.System;
 
     private static Uri Webhook(string address) => new(address + "/webhooks/stripe");
 

@@ -18,6 +18,7 @@ internal static class Startup
             if (command.Command is [var word, ..] && compose.Offline.TryGetValue(word, out var offline)) return await offline([.. command.Command.Skip(1)], Console.Out, stop.Token);
             if (command.Command.Count > 0) return await RunCommandAsync(command, compose, stop.Token);
 
+            if (command.Demo && compose.Demo is { } demo) await demo(command, compose, Console.Out, stop.Token);
             await using var app = await StorefrontApp.StartAsync(command, compose, configure: null, listen: true, stop.Token);
             Console.CancelKeyPress -= onCancel; // from here on the host stops itself on Ctrl+C
             await Console.Out.WriteLineAsync($"Tracepipe is ready: {app.Address}");
@@ -54,6 +55,7 @@ internal static class Startup
           --urls URL            listen elsewhere
           --data DIR            keep data in DIR (default: data at the repository's root)
           --sandbox-urls URL    the payment sandbox's address (default: http://127.0.0.1:5081)
+          --demo                fill a demo account with 90 days of use before serving, and print its password once
           --selftest            start on free ports with a temporary data folder, walk the main journey, print PASS or FAIL
           operator add EMAIL    make a person an operator of this installation
           catalog diff | apply  compare catalog.json with what Stripe has, or make Stripe and the price list agree with it

@@ -7,11 +7,13 @@ namespace Tracepipe.Storefront.Platform;
 internal sealed class StorefrontApp : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> owned;
+    private readonly SandboxHost? sandbox;
 
-    private StorefrontApp(WebApplication web, List<IAsyncDisposable> parts)
+    private StorefrontApp(WebApplication web, List<IAsyncDisposable> parts, SandboxHost? beside)
     {
         Web = web;
         owned = parts;
+        sandbox = beside;
     }
 
     public WebApplication Web { get; }
@@ -27,7 +29,15 @@ internal sealed class StorefrontApp : IAsyncDisposable
     /// <param name="configure">What a test changes: configuration, clock.</param>
     /// <param name="listen">False for subcommands: services exist, no port is opened, no background work runs.</param>
     /// <exception cref="StartupException">Something outside prevents the start; the message says what to do.</exception>
-    public static async Task<StorefrontApp> StartAsync(CommandLine command, Composition compose, Action<WebApplicationBuilder>? configure, bool listen, CancellationToken cancel)
+    public static Task<StorefrontApp> StartAsync(CommandLine command, Composition compose, Action<WebApplicationBuilder>? configure, bool listen, CancellationToken cancel) =>
+        StartAsync(command, compose, configure, listen, isServing: listen, cancel);
+
+    /// <summary>Builds the product with its database and its sandbox, and opens no port and does no background work: whoever calls has all of it to himself.</summary>
+    /// <exception cref="StartupException">Something outside prevents the start; the message says what to do.</exception>
+    public static Task<StorefrontApp> PrepareAsync(CommandLine command, Composition compose, Action<WebApplicationBuilder> configure, CancellationToken cancel) =>
+        StartAsync(command, compose, configure, listen: false, isServing: true, cancel);
+
+    private static async Task<StorefrontApp> StartAsync(CommandLine command, Composition compose, Action<WebApplicationBuilder>? configure, bool listen, bool isServing, CancellationToken cancel)
     {
         var parts = new List<IAsyncDisposable>();
         try
@@ -43,25 +53,25 @@ internal sealed class StorefrontApp : IAsyncDisposable
             configure?.Invoke(builder);
             builder.Services.AddSingleton(command);
             if (!builder.Services.Any(s => s.ServiceType == typeof(TimeProvider))) builder.Services.AddSingleton(TimeProvider.System);
-            ConfigurationRules.Check(builder, listen);
-            if (listen)
+            ConfigurationRules.Check(builder, isServing);
+            if (isServing)
             {
                 if (Ports.AreTaken(Urls(builder.Configuration))) throw Taken(builder.Configuration, null);
                 SandboxHost.CheckPort(builder.Configuration);
             }
 
             using var bootLogs = LoggerFactory.Create(logging => logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddConsole());
-            var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), listen, cancel);
+            var database = await DatabaseHost.StartAsync(builder, bootLogs.CreateLogger("Tracepipe.Database"), isServing, cancel);
             parts.Add(database);
-            var sandbox = listen ? await SandboxHost.StartAsync(builder, cancel) : null;
+            var sandbox = isServing ? await SandboxHost.StartAsync(builder, listen, cancel) : null;
             if (sandbox is not null) parts.Add(sandbox);
 
             compose.Add(builder);
             var app = builder.Build();
             compose.Map(app);
             if (listen) await ListenAsync(app, cancel);
-            sandbox?.DeliverTo(app.Urls.First());
-            return new StorefrontApp(app, parts);
+            if (listen) sandbox?.DeliverTo(app.Urls.First());
+            return new StorefrontApp(app, parts, sandbox);
         }
         catch
         {
@@ -69,6 +79,9 @@ internal sealed class StorefrontApp : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The clock that this start was given has been moved: the sandbox, when there is one, does what has become due by it.</summary>
+    public Task PassAsync(CancellationToken cancel) => sandbox?.PassAsync(cancel) ?? Task.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
@@ -103,6 +116,9 @@ internal sealed class StorefrontApp : IAsyncDisposable
 /// <summary>Which modules make the product: how they register and how they map.</summary>
 internal sealed record Composition(Action<WebApplicationBuilder> Add, Action<WebApplication> Map)
 {
+    /// <summary>What <c>--demo</c> does before the product serves; null: there is no demo.</summary>
+    public Func<CommandLine, Composition, TextWriter, CancellationToken, Task>? Demo { get; init; }
+
     /// <summary>Commands that need neither database nor configuration, by their first word.</summary>
     public IReadOnlyDictionary<string, Func<IReadOnlyList<string>, TextWriter, CancellationToken, Task<int>>> Offline { get; init; } = new Dictionary<string, Func<IReadOnlyList<string>, TextWriter, CancellationToken, Task<int>>>(StringComparer.Ordinal);
 }
