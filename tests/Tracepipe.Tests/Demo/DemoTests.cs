@@ -64,7 +64,7 @@ public sealed class DemoTests(FilledDemo demo) : IClassFixture<FilledDemo>
             union all select 'sessions' where (select count(*) from trace_sessions) > 3
             union all select 'costs' where (select count(distinct model) from cost_records) = 4
             union all select 'nothing parked' where not exists (select 1 from stripe_events where state <> 'done' and state <> 'ignored') and not exists (select 1 from invoices where parked_reason is not null)
-            union all select 'nothing in the future' where not exists (select 1 from usage_events where time > now()) and not exists (select 1 from ledger_transactions where at > now() + interval '1 minute') and not exists (select 1 from trace_sessions where created_at > now())
+            union all select 'nothing in the future' where not exists (select 1 from usage_events where time > now()) and not exists (select 1 from ledger_transactions where posted_at > now() + interval '1 minute') and not exists (select 1 from trace_sessions where created_at > now())
             """);
         Assert.Equal(["declined, then paid", "plan invoice", "credits used", "card charged", "cards", "keys", "calls", "sessions", "costs", "nothing parked", "nothing in the future"], has);
     }
