@@ -15,6 +15,11 @@ var benchmarks = new Dictionary<string, Func<int?, Task>>(StringComparer.Ordinal
     ["traces"] = _ => TraceBenchmark.RunAsync(), // taking a 1 GB trace in against a bare pass of the JSON reader, and other languages' parsers
 };
 
+if (args is ["uploads", var role, var address, var key])
+{
+    await UploadBenchmark.ServeAsync(role, address, key); // the benchmark's own other programs
+    return 0;
+}
 if (args is not [var name, ..] || args.Length > 2 || !benchmarks.TryGetValue(name, out var run) || (args.Length == 2 && !int.TryParse(args[1], out _)))
 {
     await Console.Error.WriteLineAsync($"Name one of: {string.Join(", ", benchmarks.Keys)}. A number behind close (organizations) or usage (events) makes them shorter.");

@@ -5,12 +5,13 @@ namespace Tracepipe.Storefront.Traces;
 
 /// <summary>
 /// The threads that read, hash and write traces: as many as there are cores and no more, and where the system knows priorities of threads (Linux) behind
-/// every other thread of the program. However many uploads arrive at once, other requests are answered first.
+/// every other thread of the program: a small share of a busy processor, in long turns that any other thread that wakes up ends at once. However many uploads
+/// arrive, other requests are answered first.
 /// </summary>
 internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 {
-    private const int ThisThread = 0;
     private const int Niceness = 10;
+    private const ulong TurnNanoseconds = 100_000_000; // the longest there is: who asks for shorter turns, as all others do, goes first
     private readonly BlockingCollection<Task> waiting = [];
 
     public QuietThreads()
@@ -26,6 +27,9 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
     /// <inheritdoc cref="RunAsync{T}(Func{T})"/>
     public Task RunAsync(Action work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach | TaskCreationOptions.HideScheduler, this);
 
+    /// <summary>The same, with waiting for other things in between, which takes up no thread.</summary>
+    public Task<T> RunAsync<T>(Func<Task<T>> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
+
     public void Dispose() => waiting.CompleteAdding();
 
     protected override void QueueTask(Task task) => waiting.Add(task);
@@ -36,10 +40,36 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 
     private void Work()
     {
-        if (OperatingSystem.IsLinux()) _ = SetPriority(0, ThisThread, Niceness); // refused: the threads run as others do
+        StandBack();
         foreach (var task in waiting.GetConsumingEnumerable()) TryExecuteTask(task);
     }
 
+    // Refused, or a system that knows nothing of it: the threads run as others do.
+    private static void StandBack()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var call = RuntimeInformation.ProcessArchitecture switch { Architecture.X64 => 314, Architecture.Arm64 => 274, _ => 0 };
+        var wish = new Wish { Size = (uint)Marshal.SizeOf<Wish>(), Nice = Niceness, Runtime = TurnNanoseconds };
+        if (call == 0 || SetScheduling(call, 0, ref wish, 0) != 0) _ = SetPriority(0, 0, Niceness);
+    }
+
+    // sched_setattr(2), which libc got a name for only lately. Systems before Linux 6.12 take the niceness and leave the length of the turns as it is.
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial long SetScheduling(long call, int thread, ref Wish wish, uint flags);
+
     [LibraryImport("libc", EntryPoint = "setpriority")]
     private static partial int SetPriority(int which, int who, int priority);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Wish
+    {
+        public uint Size;
+        public uint Policy;
+        public ulong Flags;
+        public int Nice;
+        public uint Priority;
+        public ulong Runtime;
+        public ulong Deadline;
+        public ulong Period;
+    }
 }

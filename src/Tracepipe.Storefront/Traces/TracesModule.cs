@@ -32,6 +32,7 @@ internal static class TracesModule
         services.AddSingleton<TraceForm>();
         services.AddSingleton<SessionReader>();
         services.AddSingleton(new NavItem(NavSection.Main, "Sessions", "/sessions", Lucide.Layers, 30, Permissions.SessionsRead));
+        services.AddHostedService<FolderOwner>(); // before anything is swept
         services.AddHostedService<TraceSweeper>();
         return builder;
     }

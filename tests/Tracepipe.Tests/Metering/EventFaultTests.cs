@@ -51,7 +51,7 @@ public sealed class EventFaultTests(EventsApp app) : IClassFixture<EventsApp>
         {
             await using var node = ProductProcess.Start(["--urls", address], new()
             {
-                ["ConnectionStrings__Tracepipe"] = app.ConnectionString, ["Database__AllowUnsafeSettings"] = "true", ["Stripe__Disabled"] = "true",
+                ["ConnectionStrings__Tracepipe"] = app.ConnectionString, ["Database__AllowUnsafeSettings"] = "true", ["Stripe__Disabled"] = "true", ["Traces__Folder"] = app.Folder,
             });
             await node.ReadyAsync();
             using var stop = new CancellationTokenSource();

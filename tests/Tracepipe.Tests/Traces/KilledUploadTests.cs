@@ -86,9 +86,32 @@ public sealed class KilledUploadTests(TracesApp app) : IClassFixture<TracesApp>
         Assert.Equal(finished.Count, (int)await app.ScalarAsync<decimal>($"select sum(quantity) from usage_hours where organization_id = '{owner.OrganizationId}' and meter = 'sessions_uploaded'"));
     }
 
-    private static async Task<(string Address, byte[] File)> BeginUploadAsync(Uri at, string key)
+    [Fact]
+    public async Task After_a_kill_at_most_eight_megabytes_are_sent_again()
     {
-        var file = TracesApp.Trace(Bytes);
+        const int piece = 8 * 1024 * 1024, bytes = 20_000_000, sent = 19_000_000;
+        var key = (await app.NewFullKeyAsync(await app.NewOwnerAsync())).Secret;
+        await using var node = Begin();
+        var at = await node.ReadyAsync();
+        var (address, file) = await BeginUploadAsync(at, key, bytes);
+        var body = new StoppingContent(file, 0, sent);
+        var sending = SendAsync(at, key, address, 0, body);
+        await body.Reached;
+        await TestApp.EventuallyAsync(() => app.ScalarAsync<long>($"select received from trace_uploads where id = '{address[^36..]}'"), received => received >= sent - piece);
+        await node.KillAsync();
+        body.Release();
+        Assert.Null(await sending);
+        await app.ExecuteAsync("update trace_uploads set leased_until = null");
+        var offset = await OffsetAsync(app.Address, key, address);
+        Assert.InRange(offset, sent - piece, sent);
+        var session = await SendAsync(app.Address, key, address, offset, new ByteArrayContent(file[offset..]));
+        using var download = await app.CallAsync(key, $"/v1/sessions/{session}/file");
+        Assert.Equal(SHA256.HashData(file), SHA256.HashData(await download.Content.ReadAsByteArrayAsync()));
+    }
+
+    private static async Task<(string Address, byte[] File)> BeginUploadAsync(Uri at, string key, int bytes = Bytes)
+    {
+        var file = TracesApp.Trace(bytes);
         using var request = Request(at, key, HttpMethod.Post, "/v1/uploads");
         request.Headers.Add("Upload-Length", file.Length.ToString());
         request.Headers.Add("Upload-Metadata", "suite_id Y2hlY2tvdXQ=");

@@ -181,6 +181,29 @@ public sealed class TraceFormatTests
             Assert.Equivalent(whole, await UnpackedTrace.ReadAsync(new Dripping(Bytes($"[{Events}]"), size), new TraceLimits(), Threads, TestContext.Current.CancellationToken), strict: true);
     }
 
+    // Seen to fail when each event made a string of its name.
+    [Fact]
+    public void A_long_trace_is_read_in_the_memory_of_a_short_one()
+    {
+        var parser = new TraceParser(new TraceLimits());
+        parser.Read("""[{"ph":"X","ts":0}"""u8, isEnd: false);
+        var some = Bytes(string.Concat(Enumerable.Range(0, 2_000).Select(i => $$$""",{"args":{"data":{"type":"click"}},"cat":"input,c{{{i % 9}}}","dur":5,"name":"n{{{i % 300}}}","ph":"X","pid":{{{i % 5}}},"tid":{{{i % 40}}},"ts":{{{i}}}}""")));
+        Assert.Equal(some.Length, parser.Read(some, isEnd: false));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 40; i++) parser.Read(some, isEnd: false);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 50_000);
+        Assert.Equal(82_001, parser.Events);
+    }
+
+    [Fact]
+    public async Task Events_count_alike_however_many_names_and_categories_there_are()
+    {
+        var summary = await ReadAsync("[" + string.Join(',', Enumerable.Range(0, 25_000).Select(i => $$"""{"cat":"c{{i % 6_000}},all","name":"n{{i}}","ph":"X","ts":{{i}},"pid":1,"tid":{{i % 5_000}}}""")) + "]");
+        Assert.Equal((25_000L, 50_000L, 25_000L), (summary.Events, summary.Categories.Sum(c => c.Count), summary.TopNames.Sum(n => n.Count)));
+        Assert.Equal(new NameCount("all", 25_000), summary.Categories[0]);
+        Assert.Equal("(others)", summary.TopNames[^1].Name);
+    }
+
     private static async Task RefusedAsync(byte[] file, TraceFault fault, TraceLimits? limits = null)
     {
         var refused = await Assert.ThrowsAsync<MalformedTraceException>(() => UnpackedTrace.ReadAsync(new MemoryStream(file), limits ?? new TraceLimits(), Threads, TestContext.Current.CancellationToken));

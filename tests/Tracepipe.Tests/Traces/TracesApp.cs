@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
 using Tracepipe.Tests.Metering;
@@ -12,8 +13,8 @@ namespace Tracepipe.Tests.Traces;
 /// <summary>The product, and what programs do with traces.</summary>
 public class TracesApp(TestServers servers) : MeteringApp(servers)
 {
-    /// <summary>Everything on disk, whole files and arriving ones.</summary>
-    public IReadOnlyList<string> OnDisk => Directory.Exists(Folder) ? [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories)] : [];
+    /// <summary>Everything on disk but the owner's mark, whole files and arriving ones.</summary>
+    public IReadOnlyList<string> OnDisk => Directory.Exists(Folder) ? [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories).Where(f => f != Path.Combine(Folder, FolderOwner.Mark))] : [];
 
     /// <summary>A valid trace of exactly so many bytes, no two alike.</summary>
     public static byte[] Trace(int bytes)

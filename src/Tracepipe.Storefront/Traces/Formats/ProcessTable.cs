@@ -1,15 +1,13 @@
-using System.Runtime.InteropServices;
-
 namespace Tracepipe.Storefront.Traces.Formats;
 
 /// <summary>The processes and threads of a trace: their names and how much they do.</summary>
 internal sealed class ProcessTable
 {
     private const int MostThreads = 4096;
+    private const int Recents = 64;
     private readonly Dictionary<(long Pid, long Tid), Entry> threads = [];
     private readonly Dictionary<long, string> processNames = [];
-    private (long Pid, long Tid) lastKey;
-    private Entry? lastEntry;
+    private readonly Entry?[] recent = new Entry?[Recents];
 
     public void Count(long pid, long tid)
     {
@@ -37,21 +35,17 @@ internal sealed class ProcessTable
 
     private Entry? Of(long pid, long tid)
     {
-        var key = (pid, tid);
-        if (lastEntry is not null && lastKey == key) return lastEntry;
-        ref var entry = ref CollectionsMarshal.GetValueRefOrNullRef(threads, key);
-        if (System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry))
-        {
-            if (threads.Count >= MostThreads) return null;
-            threads[key] = lastEntry = new Entry();
-        }
-        else lastEntry = entry;
-        lastKey = key;
-        return lastEntry;
+        ref var last = ref recent[(int)(((ulong)pid * 31 + (ulong)tid) % Recents)];
+        if (last is not null && last.Pid == pid && last.Tid == tid) return last;
+        if (threads.TryGetValue((pid, tid), out var entry)) return last = entry;
+        if (threads.Count >= MostThreads) return null;
+        return threads[(pid, tid)] = last = new Entry(pid, tid);
     }
 
-    private sealed class Entry
+    private sealed class Entry(long pid, long tid)
     {
+        public readonly long Pid = pid;
+        public readonly long Tid = tid;
         public string Name = "";
         public long Events;
     }

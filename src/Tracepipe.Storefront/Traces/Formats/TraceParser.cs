@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Tracepipe.Storefront.Traces.Formats;
@@ -7,18 +8,24 @@ namespace Tracepipe.Storefront.Traces.Formats;
 /// or one object a line. Chrome's format: the “Trace Event Format” document of the Chromium project; what its own viewer accepts is accepted, such as an
 /// array without its closing bracket.
 /// </summary>
-internal sealed class TraceParser(TraceLimits limits)
+internal sealed class TraceParser
 {
     private const int TopNames = 50;
     private readonly Tally categories = new(1_000);
-    private readonly Tally phases = new(128);
+    private readonly Tally categoryTexts = new(4_000);
     private readonly Tally names = new(20_000);
-    private readonly Tally inputs = new(200);
+    private readonly long[] phases = new long[128];
+    private readonly long[] inputs = new long[InputKinds.Count];
     private readonly Timeline timeline = new();
     private readonly ProcessTable processes = new();
     private readonly TraceEvent current = new();
     private readonly byte[] scratch = new byte[1024];
-    private JsonReaderState state = new(new JsonReaderOptions { MaxDepth = limits.Depth, AllowMultipleValues = true });
+    private readonly int mostMembers;
+    private readonly Tally.Entry unnamed;
+    private readonly Tally.Entry dispatch;
+    private readonly Tally.Entry processName;
+    private readonly Tally.Entry threadName;
+    private JsonReaderState state;
     private Shape shape = Shape.Unknown;
     private Member member;
     private Argument argument;
@@ -27,9 +34,16 @@ internal sealed class TraceParser(TraceLimits limits)
     private bool rootClosed;
     private bool sawEvents;
     private bool rootMemberIsEvents;
-    private int eventDepth;
+    private int depth; // of what is being read within the event: its own members stand at 1
     private long read;
     private long events;
+
+    public TraceParser(TraceLimits limits)
+    {
+        mostMembers = limits.MembersPerEvent;
+        state = new JsonReaderState(new JsonReaderOptions { MaxDepth = limits.Depth, AllowMultipleValues = true });
+        (unnamed, dispatch, processName, threadName) = (names.Find([]), names.Find("EventDispatch"u8), names.Find("process_name"u8), names.Find("thread_name"u8));
+    }
 
     private enum Shape { Unknown, Array, Undecided, Object, Lines }
 
@@ -50,7 +64,11 @@ internal sealed class TraceParser(TraceLimits limits)
         var reader = new Utf8JsonReader(data, isEnd, state);
         try
         {
-            while (reader.Read()) Take(ref reader);
+            while (reader.Read())
+            {
+                if (inEvent) TakeMember(ref reader);
+                else TakeFrame(ref reader);
+            }
         }
         catch (JsonException broken)
         {
@@ -73,8 +91,12 @@ internal sealed class TraceParser(TraceLimits limits)
         List<string> warnings = [];
         if (isCut) warnings.Add("The file breaks off after its last event: the closing bracket is missing. All events that it holds were read.");
         var format = shape switch { Shape.Array => TraceFormat.ChromeArray, Shape.Object => TraceFormat.ChromeObject, _ => TraceFormat.InputLines };
-        return new TraceSummary(format, isCut, events, timeline.DurationMs, categories.Top(100), phases.Top(40), processes.List(), inputs.Top(100), names.Top(TopNames), timeline.Activity(), read + (isCut ? rest.Length : 0), warnings);
+        return new TraceSummary(format, isCut, events, timeline.DurationMs, categories.Top(100), Counted(phases, p => ((char)p).ToString()), processes.List(), Counted(inputs, k => Encoding.UTF8.GetString(InputKinds.NameOf(k))), names.Top(TopNames), timeline.Activity(), read + (isCut ? rest.Length : 0), warnings);
     }
+
+    /// <summary>The most frequent first.</summary>
+    private static IReadOnlyList<NameCount> Counted(long[] counts, Func<int, string> nameOf) =>
+        [.. counts.Select((count, i) => (count, i)).Where(c => c.count > 0).Select(c => new NameCount(nameOf(c.i), c.count)).OrderByDescending(c => c.Count).ThenBy(c => c.Name, StringComparer.Ordinal)];
 
     private static bool IsBetweenEvents(ReadOnlySpan<byte> rest)
     {
@@ -82,48 +104,42 @@ internal sealed class TraceParser(TraceLimits limits)
         return rest.IsEmpty || rest.SequenceEqual(","u8);
     }
 
-    private void Take(ref Utf8JsonReader reader)
-    {
-        if (inEvent) TakeMember(ref reader);
-        else TakeFrame(ref reader);
-    }
-
     /// <summary>What stands around the events.</summary>
     private void TakeFrame(ref Utf8JsonReader reader)
     {
-        var (token, depth) = (reader.TokenType, reader.CurrentDepth);
+        var (token, level) = (reader.TokenType, reader.CurrentDepth);
         switch (shape)
         {
             case Shape.Unknown when token is JsonTokenType.StartArray:
-                (shape, eventDepth) = (Shape.Array, 1);
+                shape = Shape.Array;
                 break;
             case Shape.Unknown when token is JsonTokenType.StartObject:
-                (shape, eventDepth) = (Shape.Undecided, 0);
+                shape = Shape.Undecided;
                 Begin(ref reader);
                 break;
             case Shape.Unknown:
                 throw Wrong(reader.TokenStartIndex, "a trace: an object with “traceEvents”, an array of events, or one input event a line");
             case Shape.Array or Shape.Object when rootClosed:
                 throw Wrong(reader.TokenStartIndex, "the end of the file");
-            case Shape.Array when token is JsonTokenType.StartObject && depth == 1:
-            case Shape.Object when inEvents && token is JsonTokenType.StartObject && depth == 2:
-            case Shape.Lines when token is JsonTokenType.StartObject && depth == 0:
+            case Shape.Array when token is JsonTokenType.StartObject && level == 1:
+            case Shape.Object when inEvents && token is JsonTokenType.StartObject && level == 2:
+            case Shape.Lines when token is JsonTokenType.StartObject && level == 0:
                 Begin(ref reader);
                 break;
-            case Shape.Array when token is JsonTokenType.EndArray && depth == 0:
-            case Shape.Object when token is JsonTokenType.EndObject && depth == 0:
+            case Shape.Array when token is JsonTokenType.EndArray && level == 0:
+            case Shape.Object when token is JsonTokenType.EndObject && level == 0:
                 rootClosed = true;
                 break;
-            case Shape.Object when inEvents && token is JsonTokenType.EndArray && depth == 1:
+            case Shape.Object when inEvents && token is JsonTokenType.EndArray && level == 1:
                 inEvents = false;
                 break;
             case Shape.Array or Shape.Lines:
             case Shape.Object when inEvents:
                 throw Wrong(reader.TokenStartIndex, "an event: an object");
-            case Shape.Object when depth == 1 && token is JsonTokenType.PropertyName:
+            case Shape.Object when level == 1 && token is JsonTokenType.PropertyName:
                 rootMemberIsEvents = reader.ValueTextEquals("traceEvents"u8);
                 break;
-            case Shape.Object when depth == 1 && rootMemberIsEvents:
+            case Shape.Object when level == 1 && rootMemberIsEvents:
                 BeginEvents(ref reader);
                 break;
             default: // metadata around the events: kept in the file, not in the summary
@@ -135,52 +151,69 @@ internal sealed class TraceParser(TraceLimits limits)
     {
         if (reader.TokenType is not JsonTokenType.StartArray) throw Wrong(reader.TokenStartIndex, "an array: “traceEvents” holds the events");
         if (sawEvents) throw Wrong(reader.TokenStartIndex, "“traceEvents” once");
-        (shape, eventDepth, inEvent, inEvents, sawEvents, rootMemberIsEvents) = (Shape.Object, 2, false, true, true, false);
+        (shape, inEvent, inEvents, sawEvents, rootMemberIsEvents) = (Shape.Object, false, true, true, false);
     }
 
     private void Begin(ref Utf8JsonReader reader)
     {
         inEvent = true;
-        (member, argument) = (Member.Other, Argument.Other);
+        (depth, member, argument) = (1, Member.Other, Argument.Other);
         current.Begin(read + reader.TokenStartIndex);
     }
 
     private void TakeMember(ref Utf8JsonReader reader)
     {
-        var depth = reader.CurrentDepth - eventDepth;
         switch (reader.TokenType)
         {
             case JsonTokenType.PropertyName:
-                if (++current.Members > limits.MembersPerEvent && shape is not Shape.Undecided) throw Wrong(reader.TokenStartIndex, $"at most {limits.MembersPerEvent} members in an event");
+                if (++current.Members > mostMembers && shape is not Shape.Undecided) throw Wrong(reader.TokenStartIndex, $"at most {mostMembers} members in an event");
                 if (depth == 1)
                 {
                     member = MemberOf(ref reader);
                     argument = Argument.Other;
                     if (shape is Shape.Undecided) rootMemberIsEvents = reader.ValueTextEquals("traceEvents"u8);
                 }
-                else if (depth == 2 && member is Member.Arguments) argument = reader.ValueTextEquals("name"u8) ? Argument.Name : reader.ValueTextEquals("data"u8) ? Argument.Data : Argument.Other;
-                else if (depth == 3 && argument is Argument.Data or Argument.DataType) argument = reader.ValueTextEquals("type"u8) ? Argument.DataType : Argument.Data;
+                else if (depth <= 3 && member is Member.Arguments) TakeArgument(ref reader);
                 break;
-            case not JsonTokenType.EndObject when depth == 1 && shape is Shape.Undecided && rootMemberIsEvents:
-                BeginEvents(ref reader);
+            case JsonTokenType.StartObject or JsonTokenType.StartArray:
+                if (depth == 1)
+                {
+                    if (rootMemberIsEvents && shape is Shape.Undecided)
+                    {
+                        BeginEvents(ref reader);
+                        break;
+                    }
+                    if (member is not Member.Other and not Member.Arguments) TakeValue(ref reader);
+                }
+                depth++;
                 break;
-            case JsonTokenType.EndObject when depth == 0:
+            case JsonTokenType.EndObject or JsonTokenType.EndArray:
+                if (--depth > 0) break;
                 inEvent = false;
                 if (shape is Shape.Undecided) shape = Shape.Lines;
                 End();
                 break;
-            case JsonTokenType.String or JsonTokenType.Number or JsonTokenType.Null or JsonTokenType.True or JsonTokenType.False or JsonTokenType.StartObject or JsonTokenType.StartArray when depth == 1:
-                TakeValue(ref reader);
-                break;
-            case JsonTokenType.String when depth == 2 && argument is Argument.Name:
-                current.ArgumentName.Set(Text(ref reader));
-                break;
-            case JsonTokenType.String when depth == 3 && argument is Argument.DataType:
-                current.Type.Set(Text(ref reader));
-                break;
             default:
+                if (depth == 1)
+                {
+                    if (rootMemberIsEvents && shape is Shape.Undecided) BeginEvents(ref reader); // refuses
+                    if (member is not Member.Other) TakeValue(ref reader);
+                }
+                else if (argument is Argument.Name or Argument.DataType && reader.TokenType is JsonTokenType.String) TakeArgumentText(ref reader);
                 break;
         }
+    }
+
+    private void TakeArgument(ref Utf8JsonReader reader)
+    {
+        if (depth == 2) argument = reader.ValueTextEquals("name"u8) ? Argument.Name : reader.ValueTextEquals("data"u8) ? Argument.Data : Argument.Other;
+        else if (argument is Argument.Data or Argument.DataType) argument = reader.ValueTextEquals("type"u8) ? Argument.DataType : Argument.Data;
+    }
+
+    private void TakeArgumentText(ref Utf8JsonReader reader)
+    {
+        if (depth == 2 && argument is Argument.Name) current.ArgumentName.Set(Text(ref reader));
+        else if (depth == 3 && argument is Argument.DataType) current.Kind = InputKinds.Find(Text(ref reader));
     }
 
     private static Member MemberOf(ref Utf8JsonReader reader)
@@ -216,12 +249,12 @@ internal sealed class TraceParser(TraceLimits limits)
                 if (phase.Length != 1 || phase[0] is <= (byte)' ' or > (byte)'~') throw Wrong(reader.TokenStartIndex, "a phase letter, such as \"X\"");
                 current.Phase = phase[0];
                 break;
-            case Member.At: current.At = Whole(ref reader, "a time in microseconds (“ts”)"); break;
+            case Member.At: (current.At, current.HasTime) = (Whole(ref reader, "a time in microseconds (“ts”)"), true); break;
             case Member.Duration: current.Duration = Whole(ref reader, "a duration in microseconds (“dur”)"); break;
             case Member.Pid: current.Pid = Whole(ref reader, "a process number (“pid”)"); break;
             case Member.Tid: current.Tid = Whole(ref reader, "a thread number (“tid”)"); break;
-            case Member.Category: current.Category.Set(Text(ref reader, "a text (“cat”)")); break;
-            case Member.Title: current.Title.Set(Text(ref reader, "a text (“name”)")); break;
+            case Member.Category: TakeCategory(Text(ref reader, "a text (“cat”)")); break;
+            case Member.Title: current.Title = names.Find(TraceEvent.ShortText.Cut(Text(ref reader, "a text (“name”)"))); break;
             default: break;
         }
     }
@@ -232,8 +265,8 @@ internal sealed class TraceParser(TraceLimits limits)
         var isNumber = reader.TokenType is JsonTokenType.Number;
         switch (member)
         {
-            case Member.Type when reader.TokenType is JsonTokenType.String: current.Type.Set(Text(ref reader)); break;
-            case Member.Time when isNumber && reader.TryGetDouble(out var ms) && ms is >= 0 and < 1e12: current.At = (long)(ms * 1000); break;
+            case Member.Type when reader.TokenType is JsonTokenType.String: current.Kind = InputKinds.Find(Text(ref reader)); break;
+            case Member.Time when isNumber && reader.TryGetDouble(out var ms) && ms is >= 0 and < 1e12: (current.At, current.HasTime) = ((long)(ms * 1000), true); break;
             case Member.X: current.HasX = isNumber; break;
             case Member.Y: current.HasY = isNumber; break;
             case Member.Key: current.HasKey |= reader.TokenType is JsonTokenType.String; break;
@@ -251,41 +284,55 @@ internal sealed class TraceParser(TraceLimits limits)
     private void EndChrome()
     {
         if (current.Phase == 0) throw WrongEvent("a phase (“ph”), as every event of a trace has");
-        phases.Add([current.Phase]);
-        AddCategories(current.Category.Bytes);
+        phases[current.Phase]++;
+        if (current.Category is { Parts: { } parts }) foreach (var part in parts) part.Count++;
+        else if (!current.RareCategory.Bytes.IsEmpty) foreach (var part in PartsOf(current.RareCategory.Bytes)) part.Count++;
+        var title = current.Title ?? unnamed;
         if (current.Phase == 'M')
         {
-            if (current.Title.Bytes.SequenceEqual("process_name"u8)) processes.NameProcess(current.Pid, current.ArgumentName.ToString());
-            else if (current.Title.Bytes.SequenceEqual("thread_name"u8)) processes.NameThread(current.Pid, current.Tid, current.ArgumentName.ToString());
+            if (title == processName) processes.NameProcess(current.Pid, current.ArgumentName.ToString());
+            else if (title == threadName) processes.NameThread(current.Pid, current.Tid, current.ArgumentName.ToString());
             return;
         }
-        if (current.At is not { } at) throw WrongEvent("a time (“ts”), as every event but those about processes has");
-        timeline.Add(at, current.Duration);
-        names.Add(current.Title.Bytes);
+        if (!current.HasTime) throw WrongEvent("a time (“ts”), as every event but those about processes has");
+        timeline.Add(current.At, current.Duration);
+        title.Count++;
         processes.Count(current.Pid, current.Tid);
-        if (!current.Type.IsEmpty && current.Title.Bytes.SequenceEqual("EventDispatch"u8) && !InputKinds.FamilyOf(current.Type.Bytes).IsEmpty) inputs.Add(current.Type.Bytes);
+        if (current.Kind != InputKinds.None && title == dispatch) inputs[current.Kind]++;
     }
 
     private void EndInput()
     {
-        var family = InputKinds.FamilyOf(current.Type.Bytes);
-        if (family.IsEmpty) throw WrongEvent(events == 0 ? $"“traceEvents”, or an input event: “type” one of {InputKinds.Listed}" : $"“type” one of {InputKinds.Listed}");
-        if (current.At is not { } at) throw WrongEvent("“time”: milliseconds from the beginning of the recording");
-        if (family.SequenceEqual("keyboard"u8) && !current.HasKey) throw WrongEvent("“key” or “code” of the keyboard event");
-        if (!family.SequenceEqual("keyboard"u8) && !(current.HasX && current.HasY)) throw WrongEvent("“x” and “y”: CSS pixels");
-        categories.Add(family);
-        inputs.Add(current.Type.Bytes);
-        names.Add(current.Type.Bytes);
-        timeline.Add(at, 0);
+        var kind = current.Kind;
+        if (kind == InputKinds.None) throw WrongEvent(events == 0 ? $"“traceEvents”, or an input event: “type” one of {InputKinds.Listed}" : $"“type” one of {InputKinds.Listed}");
+        if (!current.HasTime) throw WrongEvent("“time”: milliseconds from the beginning of the recording");
+        if (InputKinds.IsKeyboard(kind) && !current.HasKey) throw WrongEvent("“key” or “code” of the keyboard event");
+        if (!InputKinds.IsKeyboard(kind) && !(current.HasX && current.HasY)) throw WrongEvent("“x” and “y”: CSS pixels");
+        categories.Find(InputKinds.FamilyOf(kind)).Count++;
+        names.Find(InputKinds.NameOf(kind)).Count++;
+        inputs[kind]++;
+        timeline.Add(current.At, 0);
     }
 
-    private void AddCategories(ReadOnlySpan<byte> all)
+    private void TakeCategory(ReadOnlySpan<byte> text)
     {
-        foreach (var range in all.Split((byte)','))
+        text = TraceEvent.ShortText.Cut(text);
+        var entry = categoryTexts.Find(text);
+        current.RareCategory.Clear();
+        current.Category = null;
+        if (entry == categoryTexts.Others) current.RareCategory.Set(text);
+        else (current.Category, entry.Parts) = (entry, entry.Parts ?? PartsOf(text));
+    }
+
+    private Tally.Entry[] PartsOf(ReadOnlySpan<byte> text)
+    {
+        var parts = new List<Tally.Entry>();
+        foreach (var range in text.Split((byte)','))
         {
-            var one = all[range].Trim((byte)' ');
-            if (!one.IsEmpty) categories.Add(one);
+            var one = text[range].Trim((byte)' ');
+            if (!one.IsEmpty) parts.Add(categories.Find(one));
         }
+        return [.. parts];
     }
 
     private ReadOnlySpan<byte> Text(ref Utf8JsonReader reader, string? expected = null)
@@ -306,6 +353,22 @@ internal sealed class TraceParser(TraceLimits limits)
     private long Whole(ref Utf8JsonReader reader, string expected)
     {
         if (reader.TokenType is not JsonTokenType.Number) throw Wrong(reader.TokenStartIndex, expected);
+        var digits = reader.ValueSpan;
+        if (digits.Length <= 18)
+        {
+            var plain = 0L;
+            foreach (var digit in digits)
+            {
+                if (!char.IsAsciiDigit((char)digit)) return Unusual(ref reader, expected);
+                plain = (plain * 10) + (digit - '0');
+            }
+            return plain;
+        }
+        return Unusual(ref reader, expected);
+    }
+
+    private long Unusual(ref Utf8JsonReader reader, string expected)
+    {
         if (reader.TryGetInt64(out var whole)) return whole;
         return reader.TryGetDouble(out var number) && Math.Abs(number) < 9e18 ? (long)number : throw Wrong(reader.TokenStartIndex, expected);
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 
@@ -6,18 +7,19 @@ namespace Tracepipe.Storefront.Traces.Formats;
 /// <summary>Reads a trace, packed or plain, once from its first byte to its last, and makes its summary. The caller's stream may store what passes.</summary>
 internal static class UnpackedTrace
 {
-    private const int FirstBuffer = 256 * 1024;
+    private const int PieceBytes = 256 * 1024;
+    private const int FirstRoom = 32 * 1024;
 
     /// <exception cref="MalformedTraceException">Not a trace, breaks off, or grows beyond a limit.</exception>
     public static async Task<TraceSummary> ReadAsync(Stream file, TraceLimits limits, QuietThreads threads, CancellationToken cancel)
     {
         await using var packed = new Watched(file, limits.FileBytes);
         var isPacked = await packed.BeginsWithGzipAsync(cancel);
-        if (!isPacked) return await ParseAsync(packed, limits, threads, packed, isPacked, cancel);
+        if (!isPacked) return await threads.RunAsync(() => ParseAsync(packed, limits, threads, packed, isPacked, cancel));
         await using var unpacked = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
         try
         {
-            return await ParseAsync(unpacked, limits, threads, packed, isPacked, cancel);
+            return await threads.RunAsync(() => ParseAsync(unpacked, limits, threads, packed, isPacked, cancel));
         }
         catch (InvalidDataException broken)
         {
@@ -25,38 +27,76 @@ internal static class UnpackedTrace
         }
     }
 
+    // Runs on a quiet thread. While one piece is parsed, the next one is read elsewhere. What the parser leaves of a piece, because it is not whole, goes in front of the next.
     private static async Task<TraceSummary> ParseAsync(Stream source, TraceLimits limits, QuietThreads threads, Watched packed, bool isPacked, CancellationToken cancel)
     {
         var parser = new TraceParser(limits);
-        var buffer = new byte[FirstBuffer];
-        var (held, total, isFirst) = (0, 0L, true);
-        while (true)
+        using var ahead = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var (piece, next) = (new Piece(), new Piece());
+        var reading = FillAsync(next);
+        try
         {
-            var got = await source.ReadAsync(buffer.AsMemory(held), cancel);
-            if (got == 0) break;
-            held += got;
-            total += got;
-            if (total > limits.UnpackedBytes) throw TooLarge($"Unpacked, the trace is larger than {limits.UnpackedBytes} bytes.");
-            if (isPacked && total > limits.RatioFrom && total / limits.Ratio > packed.Bytes) throw TooLarge($"The file unpacks to more than {limits.Ratio} times its size: that is not what a trace does.");
-            var skip = 0;
-            if (isFirst)
+            var (rest, total) = (ReadOnlyMemory<byte>.Empty, 0L);
+            for (var isFirst = true; ; isFirst = false)
             {
-                if (held < 3) continue;
-                isFirst = false;
-                if (buffer.AsSpan(0, held).StartsWith("\uFEFF"u8)) skip = 3;
-            }
-            var (bytes, from, end) = (buffer, skip, held);
-            var read = skip + await threads.RunAsync(() => parser.Read(bytes.AsSpan(from, end - from), isEnd: false));
-            held -= read;
-            if (read > 0) buffer.AsSpan(read, held).CopyTo(buffer);
-            if (held == buffer.Length)
-            {
-                if (buffer.Length >= limits.TokenBytes) throw TooLarge($"Event {parser.Events} holds a text of more than {limits.TokenBytes} bytes.");
-                Array.Resize(ref buffer, Math.Min(limits.TokenBytes, buffer.Length * 2));
+                var got = await reading;
+                (piece, next) = (next, piece);
+                total += got;
+                if (total > limits.UnpackedBytes) throw TooLarge($"Unpacked, the trace is larger than {limits.UnpackedBytes} bytes.");
+                if (isPacked && total > limits.RatioFrom && total / limits.Ratio > packed.Bytes) throw TooLarge($"The file unpacks to more than {limits.Ratio} times its size: that is not what a trace does.");
+                if (rest.Length >= limits.TokenBytes) throw TooLarge($"Event {parser.Events} holds a text of more than {limits.TokenBytes} bytes.");
+                var whole = piece.With(rest, got, limits.TokenBytes);
+                if (got == 0)
+                {
+                    if (isPacked) await packed.CheckTrailerAsync(total, cancel);
+                    return parser.Complete(whole.Span);
+                }
+                reading = FillAsync(next);
+                if (isFirst && whole.Span.StartsWith("\uFEFF"u8)) whole = whole[3..];
+                rest = whole[parser.Read(whole.Span, isEnd: false)..];
             }
         }
-        if (isPacked) await packed.CheckTrailerAsync(total, cancel);
-        return parser.Complete(buffer.AsSpan(0, held));
+        finally
+        {
+            await ahead.CancelAsync();
+            await reading.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default); // whatever became of it: nobody reads on
+            piece.Dispose();
+            next.Dispose();
+        }
+
+        // Unpacking is work, reading is not.
+        Task<int> FillAsync(Piece to) => isPacked ? threads.RunAsync(() => to.FillAsync(source, ahead.Token)) : Task.Run(() => to.FillAsync(source, ahead.Token), CancellationToken.None);
+    }
+
+    /// <summary>A part of the file, with room in front of it for what the one before left.</summary>
+    private sealed class Piece : IDisposable
+    {
+        private byte[] bytes = ArrayPool<byte>.Shared.Rent(FirstRoom + PieceBytes);
+        private int room = FirstRoom;
+
+        /// <summary>Reads until it is full or nothing comes any more.</summary>
+        public async Task<int> FillAsync(Stream source, CancellationToken cancel) => await source.ReadAtLeastAsync(bytes.AsMemory(room, PieceBytes), PieceBytes, throwOnEndOfStream: false, cancel);
+
+        /// <summary>Puts the rest of the piece before in front of what has been read.</summary>
+        /// <param name="most">How long a rest may become.</param>
+        public ReadOnlyMemory<byte> With(ReadOnlyMemory<byte> rest, int got, int most)
+        {
+            if (rest.Length > room) // a picture, or an attack: nothing that comes often
+            {
+                var space = Math.Min(most, 2 * rest.Length);
+                var larger = GC.AllocateUninitializedArray<byte>(space + PieceBytes);
+                bytes.AsSpan(room, got).CopyTo(larger.AsSpan(space));
+                Dispose();
+                (bytes, room) = (larger, space);
+            }
+            rest.Span.CopyTo(bytes.AsSpan(room - rest.Length));
+            return bytes.AsMemory(room - rest.Length, rest.Length + got);
+        }
+
+        public void Dispose()
+        {
+            if (room == FirstRoom) ArrayPool<byte>.Shared.Return(bytes);
+        }
     }
 
     private static MalformedTraceException TooLarge(string message) => new(TraceFault.TooLarge, message);

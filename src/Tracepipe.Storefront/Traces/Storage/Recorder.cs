@@ -1,21 +1,31 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace Tracepipe.Storefront.Traces.Storage;
 
 /// <summary>
-/// A stream whose bytes are hashed and written to a file while somebody reads them: a trace is read once. Hashing and writing run beside the reader, one
-/// piece behind it.
+/// A stream whose bytes are hashed and written to a file while somebody reads them: a trace is read once. Hashing and writing run beside the reader, a few
+/// pieces behind it.
 /// </summary>
 internal sealed class Recorder(Stream source, FileStream? file, QuietThreads threads) : Stream
 {
-    private const int PieceBytes = 1 << 19;
+    private const int PieceBytes = 256 * 1024;
+    private const int MostBehind = 4;
+    private const long WriteBackEvery = 8 * 1024 * 1024;
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private byte[] filling = new byte[PieceBytes];
-    private byte[] storing = new byte[PieceBytes];
+    private readonly SemaphoreSlim room = new(MostBehind);
+    private readonly ConcurrentQueue<ReadOnlyMemory<byte>> full = new();
+    private byte[] filling = ArrayPool<byte>.Shared.Rent(PieceBytes);
     private int filled;
+    private int given;
+    private int waiting;
+    private long written;
+    private long sent;
     private Task behind = Task.CompletedTask;
 
-    /// <summary>Bytes that have passed.</summary>
+    /// <summary>Bytes that have come.</summary>
     public long Bytes { get; private set; }
 
     public override bool CanRead => true;
@@ -40,17 +50,17 @@ internal sealed class Recorder(Stream source, FileStream? file, QuietThreads thr
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var got = await source.ReadAsync(buffer, cancellationToken);
-        Bytes += got;
-        for (var rest = buffer[..got]; rest.Length > 0;)
+        if (given == filled)
         {
-            var part = Math.Min(rest.Length, PieceBytes - filled);
-            rest.Span[..part].CopyTo(filling.AsSpan(filled));
-            filled += part;
-            rest = rest[part..];
             if (filled == PieceBytes) await StoreAsync();
+            var got = await source.ReadAsync(filling.AsMemory(filled, PieceBytes - filled), cancellationToken);
+            filled += got;
+            Bytes += got;
         }
-        return got;
+        var part = Math.Min(buffer.Length, filled - given);
+        filling.AsSpan(given, part).CopyTo(buffer.Span);
+        given += part;
+        return part;
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
@@ -68,20 +78,49 @@ internal sealed class Recorder(Stream source, FileStream? file, QuietThreads thr
     public override async ValueTask DisposeAsync()
     {
         await behind.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // told by ReadAsync or FinishAsync already, or nobody reads on
+        ArrayPool<byte>.Shared.Return(filling);
+        filling = [];
         hash.Dispose();
+        room.Dispose();
         await base.DisposeAsync();
     }
 
     private async Task StoreAsync()
     {
-        await behind;
-        (filling, storing) = (storing, filling);
-        var (piece, length) = (storing, filled);
-        filled = 0;
-        behind = threads.RunAsync(() =>
+        if (behind.IsFaulted) await behind;
+        await room.WaitAsync();
+        full.Enqueue(filling.AsMemory(0, filled));
+        (filling, filled, given) = (ArrayPool<byte>.Shared.Rent(PieceBytes), 0, 0);
+        if (Interlocked.Increment(ref waiting) == 1) behind = threads.RunAsync(StoreAll);
+    }
+
+    // One piece after the other as long as there are some: to begin anew for each would cost as much as the hashing.
+    private void StoreAll()
+    {
+        do
         {
-            hash.AppendData(piece.AsSpan(0, length));
-            file?.Write(piece.AsSpan(0, length));
-        });
+            if (!full.TryDequeue(out var piece)) throw new InvalidOperationException("A piece is missing.");
+            try
+            {
+                Store(piece.Span);
+            }
+            finally
+            {
+                if (MemoryMarshal.TryGetArray(piece, out var array)) ArrayPool<byte>.Shared.Return(array.Array!);
+                room.Release();
+            }
+        }
+        while (Interlocked.Decrement(ref waiting) > 0);
+    }
+
+    private void Store(ReadOnlySpan<byte> piece)
+    {
+        hash.AppendData(piece);
+        if (file is null) return;
+        file.Write(piece);
+        written += piece.Length;
+        if (written - sent < WriteBackEvery) return;
+        WriteBack.Begin(file.SafeFileHandle, sent, written - sent);
+        sent = written;
     }
 }
