@@ -20,7 +20,7 @@ public sealed class BrowserFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Assertions.SetDefaultExpectTimeout(15_000); // a busy machine is slower than the usual five seconds
+        Assertions.SetDefaultExpectTimeout(30_000); // a busy machine is slower than the usual five seconds
         _playwright = await Playwright.CreateAsync();
         Browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = Chromium(), Args = Flags });
     }

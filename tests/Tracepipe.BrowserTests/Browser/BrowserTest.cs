@@ -25,7 +25,7 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
     {
         var context = await fixture.Browser.NewContextAsync(options ?? new());
         _contexts.Add(context);
-        context.SetDefaultTimeout(15_000);
+        context.SetDefaultTimeout(30_000);
         await context.ExposeFunctionAsync("reportViolation", (string text) => _complaints.Enqueue(text));
         await context.AddInitScriptAsync(
             "addEventListener('securitypolicyviolation', e => reportViolation(`CSP of ${location.origin} blocked ${e.blockedURI} (${e.effectiveDirective})`))");

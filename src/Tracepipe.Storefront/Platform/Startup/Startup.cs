@@ -3,6 +3,9 @@ namespace Tracepipe.Storefront.Platform;
 /// <summary>The program from its arguments to its exit code.</summary>
 internal static class Startup
 {
+    /// <summary>After this long the start is over: caches are filled, workers have made their first turn.</summary>
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(8);
+
     /// <summary>Serves until it is stopped, or runs the subcommand or the self-test that the arguments name.</summary>
     /// <returns>0 when it went well, 1 when something outside prevented it (one sentence on standard error says what to do).</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> args, Composition compose)
@@ -22,7 +25,10 @@ internal static class Startup
             await using var app = await StorefrontApp.StartAsync(command, compose, configure: null, listen: true, stop.Token);
             Console.CancelKeyPress -= onCancel; // from here on the host stops itself on Ctrl+C
             await Console.Out.WriteLineAsync($"Tracepipe is ready: {app.Address}");
-            await app.Web.WaitForShutdownAsync(stop.Token);
+            var end = app.Web.WaitForShutdownAsync(stop.Token);
+            // What only the start needed goes back to the system, once.
+            if (await Task.WhenAny(end, Task.Delay(Settled, TimeProvider.System, stop.Token)) != end) GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            await end;
             return 0;
         }
         catch (StartupException reason)
