@@ -166,7 +166,7 @@ internal sealed class DemoCustomer
     private static async Task PayAsync(string page, CancellationToken cancel)
     {
         using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
-        using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal) { ["method"] = "card", ["number"] = "4242424242424242", ["expiry"] = "12 / 40", ["cvc"] = "123" });
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal) { ["method"] = "card", ["number"] = "5555555555554444", ["expiry"] = "12 / 30", ["cvc"] = "123" });
         using var answer = await browser.PostAsync(new Uri(page), form, cancel);
         if (answer.StatusCode is not HttpStatusCode.SeeOther) throw new InvalidOperationException($"The payment page answered {(int)answer.StatusCode}.");
     }

@@ -111,7 +111,7 @@ internal sealed class DemoStory
             On(close.AddDays(-2).AddHours(14), async c => declined = await customer.AddCardAsync("pm_card_chargeCustomerFail", asDefault: true, c));
             On(close.AddDays(1).AddHours(10), async c =>
             {
-                await customer.AddCardAsync("pm_card_mastercard", asDefault: true, c);
+                await customer.AddCardAsync("pm_card_amex", asDefault: true, c);
                 await turns.TakeAsync(c);
             });
             On(close.AddDays(1).AddHours(10.2), c => customer.RemoveCardAsync(declined!, c));
@@ -152,6 +152,7 @@ internal sealed class DemoStory
             }
             foreach (var hour in (double[])[12.4, 20.2]) On(Day(day, hour), ReportAsync);
         }
+        foreach (var close in Closes()) On(close.AddMinutes(20), ReportAsync); // in time for its month
     }
 
     private bool IsWeekday(int day) => Day(day, 12).DayOfWeek is not (DayOfWeek.Saturday or DayOfWeek.Sunday);
