@@ -17,7 +17,10 @@ public sealed class EveryWriteTests(ApartApp app, ITestOutputHelper output) : IC
 {
     private static readonly string[] Kinds = ["error", "error_after", "rate_limit", "drop", "drop_after", "lock_timeout"];
 
-    /// <summary>Of seven writes or so one asks for the kill.</summary>
+    /// <summary>Where money moves and pages open: the first calls there are carried out and their answers lost, the client's second try included, so that nobody here knows.</summary>
+    private static readonly string[] Lost = ["/v1/setup_intents", "/v1/checkout/sessions", "/v1/subscriptions/{subscription_exposed_id}", "/v1/subscription_schedules/{schedule}", "/v1/invoices", "/v1/invoices/{invoice}/pay", "/v1/credit_notes", "/v1/refunds"];
+
+    /// <summary>Answered writes from one kill to the next.</summary>
     private const int WritesPerKill = 60;
 
     private readonly List<Task> kills = [];
@@ -42,9 +45,12 @@ public sealed class EveryWriteTests(ApartApp app, ITestOutputHelper output) : IC
         public long Upgrade { get; set; }
 
         public bool HasSeat { get; set; }
+
+        /// <summary>Sessions of Stripe's page that were both paid for one plan.</summary>
+        public string[] Tabs { get; set; } = [];
     }
 
-    // Seen to fail, each planted once: an idempotency key made anew for each try; a lost answer taken for a failure; an upgrade that a worker finished and whose refused bill stayed open.
+    // Seen to fail with an idempotency key made anew for each try, and with a lost answer taken for a failure.
     [Fact]
     public async Task Every_write_happens_once_however_it_fails_and_whenever_Stripe_dies()
     {
@@ -53,6 +59,7 @@ public sealed class EveryWriteTests(ApartApp app, ITestOutputHelper output) : IC
         await app.ExecuteAsync($"insert into lifetime_seats (tier, seat, organization_id, sold_at) select 'lifetime', n, gen_random_uuid(), now() from generate_series(1, {100 - ((lives.Count + 1) / 2)}) n");
         var start = Stopwatch.GetTimestamp();
         await BreakAsync();
+        foreach (var path in Lost) await app.SandboxAsync(HttpMethod.Post, "/_sandbox/faults", $$"""{"kind":"drop_after","method":"POST","path":"{{path}}","count":2}""");
         app.Faults.Reached = (place, _) =>
         {
             if (place is "operation.answered" && Interlocked.Increment(ref answered) % WritesPerKill == WritesPerKill / 2) lock (kills) kills.Add(KillAsync(kills.LastOrDefault()));
@@ -123,7 +130,8 @@ public sealed class EveryWriteTests(ApartApp app, ITestOutputHelper output) : IC
         await PayAsync(one);
         var two = await PressAsync(o, () => subscriptions.CheckoutAsync(o, "pro", null, null, null, by, default));
         await PayAsync(two);
-        Assert.Equal(PurchaseState.Refunded, await BoughtAsync(o, two));
+        life.Tabs = [one.SessionId, two.SessionId];
+        await BoughtAsync(o, two); // which of them counts may be decided later
         var running = await app.ScalarAsync<string>($"select stripe_subscription_id from subscriptions where organization_id = '{o}' and is_live");
 
         var down = (await PressAsync(o, () => subscriptions.PreviewAsync(o, "starter", default))).Id;
@@ -211,6 +219,7 @@ public sealed class EveryWriteTests(ApartApp app, ITestOutputHelper output) : IC
         var at = await app.AtStripeAsync(o);
         Assert.Equal(2, at.Count);
         Assert.Single(at, s => s.Text("status") == "canceled");
+        Assert.Equal("completed, refunded", await app.ScalarAsync<string>($"select string_agg(state, ', ' order by state) from checkouts where stripe_session_id in ('{string.Join("', '", life.Tabs)}')"));
         var runs = Assert.Single(at, s => s.Text("status") == "active");
         Assert.Equal($"{runs.Text("id")} team {(life.HasSeat ? "ends" : "goes on")}", await app.ScalarAsync<string>($"select stripe_subscription_id || ' ' || tier || case when ends_at is null then ' goes on' else ' ends' end from subscriptions where organization_id = '{o}' and source = 'stripe' and is_live"));
         Assert.Equal(life.HasSeat, runs.GetProperty("cancel_at").ValueKind is JsonValueKind.Number);
@@ -316,7 +325,7 @@ public sealed class EveryWriteTests(ApartApp app, ITestOutputHelper output) : IC
 
     private const int Plenty = 1_000_000;
 
-    private async Task CountAsync() => failed += (await app.SandboxAsync(HttpMethod.Get, "/_sandbox/faults")).GetProperty("data").EnumerateArray().Sum(f => Plenty - f.Number("count"));
+    private async Task CountAsync() => failed += (await app.SandboxAsync(HttpMethod.Get, "/_sandbox/faults")).GetProperty("data").EnumerateArray().Where(f => f.GetProperty("path").ValueKind is JsonValueKind.Null).Sum(f => Plenty - f.Number("count"));
 
     private async Task KillAsync(Task? before)
     {

@@ -80,6 +80,25 @@ public sealed class PlanChangeTests(TimedPlanApp app) : IClassFixture<TimedPlanA
         Assert.True((await buyer.ChangeAsync("team", preview.Text("preview_id"))).Is("team", "active"));
     }
 
+    // Seen to fail while only the one who waited had the bill voided: it stayed open, and would have been paid and given behind his back when the card was mended.
+    [Fact]
+    public async Task A_refusal_whose_answer_was_lost_takes_its_bill_back_too()
+    {
+        var buyer = await app.NewBuyerAsync();
+        await app.SubscribeAsync(buyer, "pro");
+        await app.PayWithAsync(buyer.Organization, "pm_card_chargeCustomerFail");
+        var preview = await buyer.PreviewAsync("team");
+        await app.FaultAsync("drop_after", "POST", "/v1/subscriptions/{subscription_exposed_id}", 2);
+        Assert.Equal("stripe_unavailable", (await buyer.ChangeAsync("team", preview.Text("preview_id"), 502)).Text("code"));
+        await TestApp.EventuallyAsync(async () => string.Join(',', (await app.AtStripeAsync(buyer.Organization, "invoices", "")).Select(i => i.Text("status"))), all => all == "void,paid");
+        Assert.True((await buyer.PlanAsync()).Is("pro", "active"));
+        Assert.Equal("preview_stale", (await buyer.ChangeAsync("team", preview.Text("preview_id"), 409)).Text("code"));
+        await app.PayWithAsync(buyer.Organization, "pm_card_visa");
+        preview = await buyer.PreviewAsync("team");
+        Assert.True((await buyer.ChangeAsync("team", preview.Text("preview_id"))).Is("team", "active"));
+        Assert.Equal(7900 + (long)(preview.Amount("net") * 100), await app.ChargedAsync(buyer.Organization));
+    }
+
     [Fact]
     public async Task A_bank_that_asks_keeps_the_old_plan_until_it_was_answered()
     {

@@ -43,7 +43,7 @@ public sealed class PlansWithUseTests(UsageInvoiceApp app) : IClassFixture<Usage
         return await app.InvoiceAsync(buyer, id, status);
     }
 
-    // Seen to fail when the free allowance was counted into a plan, and when a second look made a second row.
+    // Seen to fail when the fee of a plan was taken out of credits.
     [Fact]
     public async Task Scenario_19_a_plan_begins_beside_credits_and_a_card_and_leaves_both_alone()
     {
@@ -76,7 +76,7 @@ public sealed class PlansWithUseTests(UsageInvoiceApp app) : IClassFixture<Usage
         await buyer.CallAsync(HttpMethod.Post, $"{buyer.Account}/subscription/checkout", 409, """{"tier":"team"}""");
     }
 
-    // Seen to fail when a manual invoice moved the period, and when a renewal began the month's metered use anew.
+    // Seen to fail when a paid invoice, whatever it was for, began the count anew.
     [Fact]
     public async Task Scenario_20_a_renewal_begins_the_included_units_anew_and_the_rest_goes_on()
     {
@@ -110,7 +110,7 @@ public sealed class PlansWithUseTests(UsageInvoiceApp app) : IClassFixture<Usage
         Assert.Single(await app.InvoicesAsync(buyer), i => i.Text("invoice_number").StartsWith("INV-", StringComparison.Ordinal));
     }
 
-    // Seen to fail when paying one debt lifted the suspension for the other.
+    // Seen to fail when a plan gave no access in its grace.
     [Fact]
     public async Task Scenario_21_a_plan_and_a_usage_invoice_that_are_not_paid_suspend_each_for_itself()
     {
@@ -160,7 +160,7 @@ public sealed class PlansWithUseTests(UsageInvoiceApp app) : IClassFixture<Usage
         Assert.Equal((2000L, (2 * 7900) + 1000L), (await CreditsAsync(o), await app.ChargedAsync(o)));
     }
 
-    // Seen to fail when an upgrade priced the units anew.
+    // Seen to fail when a change of plan began the count anew.
     [Fact]
     public async Task Scenario_22_an_upgrade_charges_the_plan_alone_and_what_was_paid_otherwise_stays_so()
     {
@@ -195,7 +195,7 @@ public sealed class PlansWithUseTests(UsageInvoiceApp app) : IClassFixture<Usage
         Assert.Equal(7900 + (long)(preview.Amount("net") * 100) + 1000, await app.ChargedAsync(o));
     }
 
-    // Seen to fail when the month of an ended plan was not closed.
+    // Seen to fail when only organizations with a plan had their month closed.
     [Fact]
     public async Task Scenario_23_after_a_cancelled_plan_its_use_is_still_invoiced_and_credits_still_pay()
     {

@@ -26,7 +26,7 @@ public sealed partial class StripeHangTests(TimedPlanApp app, ITestOutputHelper 
         var free = await buyer.FreeMethodAsync();
         var begun = await newcomer.CallAsync(HttpMethod.Post, $"{newcomer.Account}/credits/checkout", json: """{"amount_usd":5}""");
         var pages = await PagesAsync(buyer, newcomer, begun.Text("session_id"));
-        foreach (var (visitor, path) in pages) await VisitAsync(visitor, path); // compiled, and known to work
+        foreach (var (visitor, path) in pages.Where(p => p.Path is not "/status")) await VisitAsync(visitor, path); // compiled, and known to work; an answer about Stripe would be believed for a while
         Button[] buttons =
         [
             new(buyer, HttpMethod.Post, "setup-intent", "{}"), new(buyer, HttpMethod.Post, "payment-method", $$"""{"payment_method_id":"{{free}}","set_as_default":false}"""),
@@ -44,7 +44,7 @@ public sealed partial class StripeHangTests(TimedPlanApp app, ITestOutputHelper 
                 foreach (var (visitor, path) in pages) times.Add((path, await VisitAsync(visitor, path)));
             times.Sort((a, b) => a.Milliseconds.CompareTo(b.Milliseconds));
             output.WriteLine($"{pages.Count} pages, {times.Count} visits: median {times[times.Count / 2].Milliseconds:0.0} ms, 99 % within {times[times.Count * 99 / 100].Milliseconds:0.0} ms, the slowest {times[^1].Path} {times[^1].Milliseconds:0.0} ms");
-            Assert.True(times[times.Count * 99 / 100].Milliseconds < 500, string.Join("; ", times.TakeLast(5)));
+            Assert.True(times[times.Count * 99 / 100].Milliseconds < 500 && times[^1].Milliseconds < 2500, string.Join("; ", times.TakeLast(5))); // and none, not once, waits until Stripe is given up
             foreach (var (button, status, body, seconds) in await pressed)
             {
                 Assert.True((status, seconds < 20) == (502, true), $"{button.Path}: {status} after {seconds:0.0} s, {body}");

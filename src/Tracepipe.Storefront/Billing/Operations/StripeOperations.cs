@@ -114,7 +114,7 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
         var write = Writes[operation.Kind];
         if (!await write.IsStillWantedAsync(operation, cancel))
         {
-            await StoreAsync(operation, OperationState.Failed, "No longer wanted: something newer took its place.", due: null);
+            await StoreAsync(operation, OperationState.Failed, "No longer wanted: something newer took its place.", clock.GetUtcNow(), isDefinite: true);
             return;
         }
         var outcome = await PerformAsync(operation, Patience.OfWorker);
@@ -164,22 +164,28 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
             || failure.Status == System.Net.HttpStatusCode.Conflict;
         var ending = failure.OutcomeUnknown ? Ending.Unknown : isPassing ? Ending.Unreached : Ending.Refused;
         var state = ending == Ending.Unknown ? OperationState.Unknown : write.IsIndispensable ? OperationState.Planned : OperationState.Failed;
-        var pause = state == OperationState.Failed ? (TimeSpan?)null : Pause(operation.Tries, failure.RetryAfter);
-        if (state != OperationState.Failed || ending != Ending.Refused) InDoubt(log, operation.Kind, operation.Id, state, Reason(failure), pause);
-        await StoreAsync(operation, state, Reason(failure), clock.GetUtcNow() + pause);
+        var pause = Pause(operation.Tries, failure.RetryAfter);
+        var stored = await StoreAsync(operation, state, Reason(failure), clock.GetUtcNow() + pause, isDefinite: !isPassing);
+        if (stored == OperationState.Unknown) ending = Ending.Unknown;
+        if (ending != Ending.Refused || write.IsIndispensable) InDoubt(log, operation.Kind, operation.Id, stored, Reason(failure), stored == OperationState.Failed ? null : pause);
         // What cannot be done without and was refused for good is asked for anew, under a new key.
         if (ending == Ending.Refused && write.IsIndispensable) await RekeyAsync(operation);
         return new Outcome(ending, Failure: failure);
     }
 
-    private async Task StoreAsync(StripeOperation operation, OperationState state, string reason, DateTimeOffset? due)
+    /// <param name="isDefinite">Stripe's answer is about this very key. Otherwise ("too many", not reached) an earlier try that is in doubt stays so: it may have had its effect.</param>
+    /// <returns>The state that stands now.</returns>
+    private async Task<OperationState> StoreAsync(StripeOperation operation, OperationState state, string reason, DateTimeOffset due, bool isDefinite)
     {
-        var now = clock.GetUtcNow();
         var stored = state switch { OperationState.Planned => "planned", OperationState.Unknown => "unknown", _ => "failed" };
-        await database.WorkReadAsync(q => q.Execute($"""
-            update stripe_operations set state = {stored}, failure = {reason}, tries = tries + 1, due_at = {due ?? now}, settled_at = {(state == OperationState.Failed ? now : (DateTimeOffset?)null)}::timestamptz
-            where organization_id = {operation.OrganizationId} and id = {operation.Id} and idempotency_key = {operation.IdempotencyKey} and state <> 'done'
-            """), CancellationToken.None);
+        var keepsDoubt = state == OperationState.Failed && !isDefinite;
+        Answer<string?>? stands = null;
+        await database.WorkReadAsync(q => stands = q.First($"""
+            update stripe_operations set state = case when {keepsDoubt} and state = 'unknown' then state else {stored} end, failure = {reason}, tries = tries + 1, due_at = {due},
+              settled_at = case when {stored} = 'failed' and not ({keepsDoubt} and state = 'unknown') then {clock.GetUtcNow()} end
+            where organization_id = {operation.OrganizationId} and id = {operation.Id} and idempotency_key = {operation.IdempotencyKey} and state <> 'done' returning state
+            """, r => r.GetString(0)), CancellationToken.None);
+        return stands!.Value is "unknown" ? OperationState.Unknown : state;
     }
 
     private async Task<StripeOperation> RekeyAsync(StripeOperation operation)
