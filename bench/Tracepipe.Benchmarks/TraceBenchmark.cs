@@ -170,5 +170,6 @@ internal static class TraceBenchmark
         }
         text.Append("\n]}");
         await file.WriteAsync(Encoding.ASCII.GetBytes(text.ToString()));
+        file.Flush(flushToDisk: true); // what is measured does not wait for this to be written
     }
 }

@@ -55,7 +55,7 @@ internal static class UploadBenchmark
         {
             if (role == "others")
             {
-                var end = Console.In.ReadLineAsync();
+                var end = Task.Run(Console.In.ReadLine); // the console's own asynchronous reading waits
                 Console.WriteLine(string.Join(' ', (await OthersAsync(http, end)).Select(t => t.ToString("0.###", CultureInfo.InvariantCulture))));
             }
             else

@@ -5,8 +5,8 @@ namespace Tracepipe.Storefront.Traces;
 
 /// <summary>
 /// The threads that read, hash and write traces: as many as there are cores and no more, and where the system knows priorities of threads (Linux) behind
-/// every other thread of the program: a small share of a busy processor, in long turns that any other thread that wakes up ends at once. However many uploads
-/// arrive, other requests are answered first.
+/// every other thread of the program: each on a processor of its own, with a small share of it when it is busy, in long turns that any other thread that wakes up
+/// ends at once. However many uploads arrive, other requests are answered first.
 /// </summary>
 internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 {
@@ -16,7 +16,11 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 
     public QuietThreads()
     {
-        for (var i = 0; i < MaximumConcurrencyLevel; i++) new Thread(Work) { IsBackground = true, Name = "Traces" }.Start();
+        for (var i = 0; i < MaximumConcurrencyLevel; i++)
+        {
+            var processor = i;
+            new Thread(() => Work(processor)) { IsBackground = true, Name = "Traces" }.Start();
+        }
     }
 
     public override int MaximumConcurrencyLevel => Environment.ProcessorCount;
@@ -38,19 +42,34 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 
     protected override IEnumerable<Task> GetScheduledTasks() => waiting;
 
-    private void Work()
+    private void Work(int processor)
     {
-        StandBack();
+        StandBack(processor);
         foreach (var task in waiting.GetConsumingEnumerable()) TryExecuteTask(task);
     }
 
     // Refused, or a system that knows nothing of it: the threads run as others do.
-    private static void StandBack()
+    private static void StandBack(int processor)
     {
         if (!OperatingSystem.IsLinux()) return;
         var call = RuntimeInformation.ProcessArchitecture switch { Architecture.X64 => 314, Architecture.Arm64 => 274, _ => 0 };
         var wish = new Wish { Size = (uint)Marshal.SizeOf<Wish>(), Nice = Niceness, Runtime = TurnNanoseconds };
         if (call == 0 || SetScheduling(call, 0, ref wish, 0) != 0) _ = SetPriority(0, 0, Niceness);
+        StayAt(processor);
+    }
+
+    // A processor of its own for each. To the system, threads of so small a share weigh nothing: it leaves two of them waiting for each other on one processor while the other one idles.
+    private static void StayAt(int processor)
+    {
+        Span<byte> all = stackalloc byte[128], own = stackalloc byte[128];
+        if (GetAffinity(0, all.Length, all) != 0) return;
+        for (var i = 0; i < all.Length * 8; i++)
+        {
+            if ((all[i / 8] >> (i % 8) & 1) == 0 || processor-- > 0) continue;
+            own[i / 8] = (byte)(1 << (i % 8));
+            _ = SetAffinity(0, own.Length, own);
+            return;
+        }
     }
 
     // sched_setattr(2), which libc got a name for only lately. Systems before Linux 6.12 take the niceness and leave the length of the turns as it is.
@@ -59,6 +78,12 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 
     [LibraryImport("libc", EntryPoint = "setpriority")]
     private static partial int SetPriority(int which, int who, int priority);
+
+    [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
+    private static partial int GetAffinity(int thread, nint bytes, Span<byte> processors);
+
+    [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
+    private static partial int SetAffinity(int thread, nint bytes, ReadOnlySpan<byte> processors);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Wish

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -105,6 +106,7 @@ internal sealed class TraceParser
     }
 
     /// <summary>What stands around the events.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void TakeFrame(ref Utf8JsonReader reader)
     {
         var (token, level) = (reader.TokenType, reader.CurrentDepth);
@@ -161,6 +163,8 @@ internal sealed class TraceParser
         current.Begin(read + reader.TokenStartIndex);
     }
 
+    // Not inlined: then the loop around it is small enough that the compiler inlines the reader's own steps, which is worth more.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void TakeMember(ref Utf8JsonReader reader)
     {
         switch (reader.TokenType)
