@@ -102,7 +102,7 @@ public sealed class CancelTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
         await app.HealAsync();
     }
 
-    // Seen to fail while a later "too many requests" made a failure of what was in doubt: a page stood open at Stripe that nobody here knew, and a change could have been charged again.
+    // A later "too many requests" once made a failure of what was in doubt: a page stood open at Stripe that nobody here knew, and a change could have been charged again.
     [Fact]
     public async Task What_is_in_doubt_stays_so_while_Stripe_is_too_busy_to_say()
     {
