@@ -34,6 +34,7 @@ internal static class IngestBenchmark
             after = GC.GetTotalMemory(forceFullCollection: true);
         }
         var copy = await CopyAsync(backend);
+        await ApiAsync(backend, SingleClients, 1, Singles / 2); // warms up
         var single = await ApiAsync(backend, SingleClients, 1, Singles);
         Console.WriteLine($"{"fsync " + settings[0],-56}{"events/s",12}");
         Print("bare COPY, two sessions", copy);
@@ -86,6 +87,8 @@ internal static class IngestBenchmark
                       select (array[{organizations}]::uuid[])[1 + n % {backend.Organizations.Count}], clock_timestamp(), 'tokens', 17, 'model-' || n % 5, '/bench', 'p' || n, gen_random_uuid(), gen_random_uuid(), clock_timestamp() from generate_series(1, {PerTransaction}) n;
                     insert into event_ids select organization_id, digest, body from plain order by 1, 2 on conflict do nothing;
                     insert into usage_events (organization_id, time, meter, quantity, model, source, event_id, digest, received_at, batch) select organization_id, time, meter, quantity, model, source, event_id, digest, received_at, gen_random_uuid() from plain;
+                    insert into usage_days select organization_id, (time at time zone 'UTC')::date, meter, '00000000-0000-0000-0000-000000000000'::uuid, model, '', sum(quantity), count(*) from plain group by 1, 2, 3, 5 order by 1, 2, 3, 4, 5, 6
+                      on conflict (organization_id, day, meter, key_id, model, suite_id) do update set quantity = usage_days.quantity + excluded.quantity, events = usage_days.events + excluded.events;
                     insert into usage_hours select organization_id, date_trunc('hour', time, 'UTC'), meter, '00000000-0000-0000-0000-000000000000'::uuid, model, '', sum(quantity), count(*) from plain group by 1, 2, 3, 5 order by 1, 2, 3, 4, 5, 6
                       on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = usage_hours.quantity + excluded.quantity, events = usage_hours.events + excluded.events;
                     insert into usage_pending (organization_id, meter, model, used_at, quantity, batch) select organization_id, meter, model, min(time), sum(quantity), gen_random_uuid() from plain group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4;

@@ -20,13 +20,12 @@ internal sealed partial class UsageNews(Database database, TimeProvider clock, I
     /// <summary>Says what waits.</summary>
     public async Task SayAsync(CancellationToken cancel)
     {
-        foreach (var organization in waiting.Keys)
-        {
-            waiting.TryRemove(organization, out _);
-            await using var transaction = await database.BeginWorkAsync(cancel);
-            await Live.ChangedAsync(transaction, organization, Topic, cancel);
-            await transaction.CommitAsync(cancel);
-        }
+        var organizations = waiting.Keys.ToArray();
+        if (organizations.Length == 0) return;
+        foreach (var organization in organizations) waiting.TryRemove(organization, out _);
+        await using var transaction = await database.BeginWorkAsync(cancel);
+        await Live.ChangedForAsync(transaction, organizations, Topic, cancel);
+        await transaction.CommitAsync(cancel);
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Turns.TakeAsync(TimeSpan.FromSeconds(1), clock, SayAsync, reason => NotSaid(log, reason), stoppingToken);

@@ -14,10 +14,10 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
     public const string WorkRole = "tracepipe_work";
 
     /// <summary>Connections as <c>tracepipe_web</c>. Prefer <see cref="ReadAsync"/> and <see cref="BeginAsync(Guid, Guid?, CancellationToken)"/>, which name the organization.</summary>
-    public NpgsqlDataSource Web { get; } = Open(connectionString, WebRole, 40);
+    public NpgsqlDataSource Web { get; } = NpgsqlDataSource.Create(Settings(connectionString, WebRole));
 
     /// <summary>Connections as <c>tracepipe_work</c>, which sees every organization: every statement must filter by itself.</summary>
-    public NpgsqlDataSource Work { get; } = Open(connectionString, WorkRole, 40);
+    public NpgsqlDataSource Work { get; } = NpgsqlDataSource.Create(Settings(connectionString, WorkRole));
 
     /// <summary>The connection string without a role: the migrations' and LISTEN's.</summary>
     public string ConnectionString { get; } = connectionString;
@@ -56,24 +56,43 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
         return await Transaction.BeginAsync(connection, tenant: null, cancel);
     }
 
+    /// <summary>A session as <c>tracepipe_work</c> outside the pool, for who listens, keeps temporary tables or changes settings. It ends when it is disposed.</summary>
+    public async Task<NpgsqlConnection> OpenAloneAsync(CancellationToken cancel)
+    {
+        var settings = Settings(ConnectionString, WorkRole);
+        settings.Pooling = false;
+        var connection = new NpgsqlConnection(settings.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancel);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Web.DisposeAsync();
         await Work.DisposeAsync();
     }
 
-    private static NpgsqlDataSource Open(string connectionString, string role, int pool)
+    private static NpgsqlConnectionStringBuilder Settings(string connectionString, string role)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
         settings.Options = string.IsNullOrEmpty(settings.Options) ? $"-c role={role}" : $"{settings.Options} -c role={role}";
         settings.ApplicationName = role;
-        settings.MaxPoolSize = pool;
+        settings.MaxPoolSize = 40;
         settings.MaxAutoPrepare = 100;
         settings.AutoPrepareMinUsages = 2;
+        settings.NoResetOnClose = true; // nothing is left behind in a session of the pool: what would, has one of its own
         settings.Timeout = 5;
         settings.CommandTimeout = 15;
         settings.IncludeErrorDetail = false;
-        return new NpgsqlDataSourceBuilder(settings.ConnectionString).Build();
+        return settings;
     }
 }
 

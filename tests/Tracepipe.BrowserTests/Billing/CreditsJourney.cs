@@ -134,7 +134,7 @@ public sealed class CreditsJourney(BrowserFixture browser, PlanShop app) : Produ
         await using var transaction = await app.Services.GetRequiredService<Database>().BeginAsync(organization, null, default);
         var standing = await app.Services.GetRequiredService<Standings>().LockAsync(organization, transaction, default);
         var now = app.Clock.GetUtcNow();
-        await app.Services.GetRequiredService<Settlement>().UseAsync(standing, "tokens", null, tokens, now, now, transaction, default);
+        await app.Services.GetRequiredService<Settlement>().UseAsync(standing, [new ReportedUse("tokens", null, tokens, now)], now, transaction, default);
         await app.Services.GetRequiredService<Settlement>().SettleAsync(standing, now, transaction, default);
         await transaction.CommitAsync(default);
     }

@@ -117,7 +117,7 @@ public sealed class InvoiceJourney(BrowserFixture browser, PlanShop app) : Produ
         {
             var standing = await app.Services.GetRequiredService<Standings>().LockAsync(organization, transaction, default);
             var now = app.Clock.GetUtcNow();
-            await app.Services.GetRequiredService<Settlement>().UseAsync(standing, "tokens", "gpt-4.1", 450_000, now, now, transaction, default);
+            await app.Services.GetRequiredService<Settlement>().UseAsync(standing, [new ReportedUse("tokens", "gpt-4.1", 450_000, now)], now, transaction, default);
             await app.Services.GetRequiredService<Settlement>().SettleAsync(standing, now, transaction, default);
             await transaction.CommitAsync(default);
         }

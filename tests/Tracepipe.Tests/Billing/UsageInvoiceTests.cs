@@ -34,7 +34,7 @@ public class UsageInvoiceApp(TestServers servers) : TimedPlanApp(servers)
         await using var transaction = await Services.GetRequiredService<Database>().BeginAsync(organization, null, CancellationToken.None);
         var standing = await Services.GetRequiredService<Standings>().LockAsync(organization, transaction, CancellationToken.None);
         var settlement = Services.GetRequiredService<Settlement>();
-        await settlement.UseAsync(standing, "tokens", null, tokens, usedAt ?? Clock.GetUtcNow(), Clock.GetUtcNow(), transaction, CancellationToken.None);
+        await settlement.UseAsync(standing, [new ReportedUse("tokens", null, tokens, usedAt ?? Clock.GetUtcNow())], Clock.GetUtcNow(), transaction, CancellationToken.None);
         await settlement.SettleAsync(standing, Clock.GetUtcNow(), transaction, CancellationToken.None);
         await transaction.CommitAsync(CancellationToken.None);
     }
@@ -472,6 +472,41 @@ public sealed class UsageInvoiceTests(UsageInvoiceApp app) : IClassFixture<Usage
         var line = Assert.Single(invoices[0].GetProperty("line_items").EnumerateArray());
         Assert.Equal((3m, "tokens", 300_000m), (line.Amount("amount"), line.Text("meter"), line.Amount("quantity")));
         Assert.Contains("reported late", line.Text("description"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_workers_and_a_crash_between_close_each_month_once()
+    {
+        var buyers = new List<Buyer>();
+        for (var i = 0; i < 4; i++)
+        {
+            buyers.Add(await app.NewUserAsync());
+            await app.CreditsAsync(buyers[i].Organization, 50 + (25 * i)); // for a part of the tokens; for all but the last cent of them
+            await app.UseAsync(buyers[i].Organization, 1);
+            await app.TokensAsync(buyers[i].Organization, 225_500);
+        }
+        await app.ToCloseAsync();
+        var reached = 0;
+        app.Faults.Reached = (place, _) => place is "close.made" && Interlocked.Increment(ref reached) is 2 or 3 ? throw new InvalidOperationException("The process ends here.") : Task.CompletedTask;
+        try
+        {
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => app.Close.CloseDueAsync(default)));
+        }
+        finally
+        {
+            app.Faults.Reached = null;
+        }
+        Assert.True(reached >= 4);
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => app.Close.CloseDueAsync(default)));
+        foreach (var buyer in buyers)
+        {
+            var made = Assert.Single(await app.InvoicesAsync(buyer));
+            Assert.Equal((11.26m, 2), (made.Amount("total"), made.GetProperty("line_items").GetArrayLength())); // 1.255 is rounded half to even
+            Assert.Equal(made.Amount("total"), made.Amount("credits_applied") + made.Amount("amount_due"));
+            Assert.Equal(1126, await app.AccountAsync(buyer.Organization, "revenue"));
+            Assert.Equal(1126, await app.ScalarAsync<long>($"select sum(credits_minor + metered_minor)::bigint from accruals where organization_id = '{buyer.Organization}'"));
+        }
+        Assert.Equal(0, await app.ScalarAsync<long>("select count(*) from (select right(number, 6)::int - lag(right(number, 6)::int, 1, 0) over (partition by left(number, 8) order by number) as step from invoices where kind = 'usage') n where step <> 1"));
     }
 
     [Fact]

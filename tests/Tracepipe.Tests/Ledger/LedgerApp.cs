@@ -64,7 +64,7 @@ public class LedgerApp(TestServers servers) : TestApp(servers)
     /// <summary>Uses a quantity, and decides who pays.</summary>
     public Task<bool> UseAsync(Guid organization, string meter, decimal quantity, DateTimeOffset? usedAt = null) => LockedAsync(organization, async (settlement, standing, t) =>
     {
-        await settlement.UseAsync(standing, meter, null, quantity, usedAt ?? Clock.GetUtcNow(), Clock.GetUtcNow(), t, default);
+        await settlement.UseAsync(standing, [new ReportedUse(meter, null, quantity, usedAt ?? Clock.GetUtcNow())], Clock.GetUtcNow(), t, default);
         await settlement.SettleAsync(standing, Clock.GetUtcNow(), t, default);
         return true;
     });

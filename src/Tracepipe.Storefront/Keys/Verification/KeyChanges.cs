@@ -55,7 +55,7 @@ internal sealed partial class KeyChanges(Database database, KeyCache cache, Time
 
     private async Task ListenAsync(Action onHeard, CancellationToken cancel)
     {
-        await using var connection = await database.Work.OpenConnectionAsync(cancel);
+        await using var connection = await database.OpenAloneAsync(cancel);
         connection.Notification += (_, _) => Interlocked.Increment(ref notifications);
         await using (var listen = new NpgsqlCommand("listen key_changes", connection)) await listen.ExecuteNonQueryAsync(cancel);
         while (true)

@@ -5,39 +5,60 @@ using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Ledger;
 
+/// <summary>Use that was reported after the fact.</summary>
+/// <param name="Model">The model whose price counts, if the meter has prices by model.</param>
+/// <param name="UsedAt">When it was used: decides the quota period and the bill month.</param>
+internal sealed record ReportedUse(string Meter, string? Model, decimal Quantity, DateTimeOffset UsedAt)
+{
+    /// <summary>The transactions that stored the events of it.</summary>
+    public Guid[] Batches { get; init; } = [];
+}
+
 /// <summary>
 /// Decides who pays for use after the fact (billing rules, decisions 5, 7 and 8): included, then credits, then metered within the cap, and what is left is held
 /// back. Cents are decided as soon as they are whole and rounded once at the month's close. Callers hold the organization's lock.
 /// </summary>
 internal sealed class Settlement(Standings standings, Catalogs catalogs, StorageLevels storage)
 {
-    /// <summary>Counts a quantity: what the quota period still includes is free, the rest accrues at the price in force. Its cents are decided by <see cref="SettleAsync"/>.</summary>
+    /// <summary>Counts quantities in their order: what the quota period still includes is free, the rest accrues at the price in force. Its cents are decided by <see cref="SettleAsync"/>.</summary>
     /// <param name="standing">As <see cref="Standings.LockAsync"/> returned it.</param>
-    /// <param name="model">The model whose price counts, if the meter has prices by model.</param>
-    /// <param name="usedAt">When it was used: decides the quota period and the bill month.</param>
-    /// <param name="batches">The transactions that stored the events of it.</param>
-    public async Task UseAsync(Standing standing, string meter, string? model, decimal quantity, DateTimeOffset usedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel, Guid[]? batches = null)
+    public async Task UseAsync(Standing standing, IReadOnlyList<ReportedUse> uses, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
+        if (uses.Count == 0) return;
         var organization = standing.OrganizationId;
-        var allowance = await standings.AllowanceAsync(standing, usedAt, cancel);
-        var (start, pocket) = (allowance.Period.Start, allowance.Pocket);
-        var before = await transaction.FirstAsync($"""
-            insert into quotas as q (organization_id, pocket, meter, period_start, used) values ({organization}, {pocket}, {meter}, {start}, {quantity})
-            on conflict (organization_id, pocket, meter, period_start) do update set used = q.used + excluded.used returning used - {quantity}
-            """, r => r.GetDecimal(0), cancel);
-        var limit = allowance.LimitOf(meter);
-        var (_, beyond) = Rating.Split(limit, before, quantity);
-        var prices = standing.LivePlanAt(usedAt) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
-        var price = Rating.UnitPrice(prices, meter, model);
-        if (beyond <= 0 || price <= 0) return;
-        var month = await Accruals.OpenMonthAsync(organization, BillMonth.Of(usedAt), now, transaction, cancel);
+        var allowed = new List<(ReportedUse Use, Allowance Allowance)>(uses.Count);
+        foreach (var use in uses) allowed.Add((use, await standings.AllowanceAsync(standing, use.UsedAt, cancel)));
+        var counters = allowed.GroupBy(a => (a.Allowance.Pocket, a.Use.Meter, a.Allowance.Period.Start)).OrderBy(c => c.Key.Pocket, StringComparer.Ordinal).ThenBy(c => c.Key.Meter, StringComparer.Ordinal).ThenBy(c => c.Key.Start).ToList();
+        var (pockets, meters, starts) = (counters.Select(c => c.Key.Pocket).ToArray(), counters.Select(c => c.Key.Meter).ToArray(), counters.Select(c => c.Key.Start.ToUniversalTime()).ToArray());
+        var sums = counters.Select(c => c.Sum(a => a.Use.Quantity)).ToArray();
+        var used = (await transaction.ListAsync($"""
+            insert into quotas as q (organization_id, pocket, meter, period_start, used) select {organization}, c.pocket, c.meter, c.start, c.used from unnest({pockets}, {meters}, {starts}, {sums}) c (pocket, meter, start, used)
+            on conflict (organization_id, pocket, meter, period_start) do update set used = q.used + excluded.used returning pocket, meter, period_start, used
+            """, r => (Key: (r.GetString(0), r.GetString(1), r.GetFieldValue<DateTimeOffset>(2)), Used: r.GetDecimal(3)), cancel)).ToDictionary(u => u.Key, u => u.Used);
+
+        var priced = new List<(ReportedUse Use, decimal Price, long Limit, decimal Before, decimal Beyond, DateOnly Month)>();
+        foreach (var counter in counters)
+        {
+            var before = used[counter.Key] - counter.Sum(a => a.Use.Quantity);
+            foreach (var (use, allowance) in counter)
+            {
+                var limit = allowance.LimitOf(use.Meter);
+                var (_, beyond) = Rating.Split(limit, before, use.Quantity);
+                var prices = standing.LivePlanAt(use.UsedAt) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
+                var price = Rating.UnitPrice(prices, use.Meter, use.Model);
+                if (beyond > 0 && price > 0) priced.Add((use, price, limit, before, beyond, await Accruals.OpenMonthAsync(organization, BillMonth.Of(use.UsedAt), now, transaction, cancel)));
+                before += use.Quantity;
+            }
+        }
+        if (priced.Count == 0) return;
         await transaction.ReadAsync(q =>
         {
-            Accruals.Add(q, organization, month, meter, price, beyond, usedAt);
-            q.Execute($"""
-                insert into priced_uses (organization_id, id, bill_month, origin_month, meter, model, unit_price, used_at, batches, quantity, included, used_before, beyond)
-                values ({organization}, {Guid.CreateVersion7()}, {month}, {BillMonth.Of(usedAt)}, {meter}, {model}::text, {price}, {usedAt}, {batches ?? []}, {quantity}, {limit}, {before}, {beyond})
-                """);
+            foreach (var day in priced.GroupBy(p => (p.Month, p.Use.Meter, p.Price, Day: UsageDays.DayOf(p.Use.UsedAt)))) Accruals.Add(q, organization, day.Key.Month, day.Key.Meter, day.Key.Price, day.Sum(p => p.Beyond), day.Min(p => p.Use.UsedAt));
+            foreach (var (use, price, limit, before, beyond, month) in priced)
+                q.Execute($"""
+                    insert into priced_uses (organization_id, id, bill_month, origin_month, meter, model, unit_price, used_at, batches, quantity, included, used_before, beyond)
+                    values ({organization}, {Guid.CreateVersion7()}, {month}, {BillMonth.Of(use.UsedAt)}, {use.Meter}, {use.Model}::text, {price}, {use.UsedAt}, {use.Batches}, {use.Quantity}, {limit}, {before}, {beyond})
+                    """);
         }, cancel);
     }
 

@@ -224,7 +224,7 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel)
     {
-        var opened = await database.Work.OpenConnectionAsync(cancel);
+        var opened = await database.OpenAloneAsync(cancel);
         try
         {
             await using var prepare = new NpgsqlBatch(opened);
@@ -242,7 +242,7 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
         }
         catch
         {
-            await opened.DisposeAsync(); // a pooled connection that had died is not handed out again
+            await opened.DisposeAsync();
             throw;
         }
     }

@@ -9,7 +9,7 @@ namespace Tracepipe.Storefront.Metering;
 /// Hands reported usage to the ledger, which decides who pays (billing rules, decision 7): within a second of the events, in a short transaction of its own
 /// under the organization's lock. What is taken and what is counted is one transaction, so that nothing is counted twice by nodes or restarts.
 /// </summary>
-internal sealed partial class UsageSettler(Database database, Settlement settlement, Catalogs catalogs, TimeProvider clock, ILogger<UsageSettler> log) : BackgroundService
+internal sealed partial class UsageSettler(Database database, Settlement settlement, Catalogs catalogs, UsageNews news, TimeProvider clock, ILogger<UsageSettler> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(500), Late = TimeSpan.FromMinutes(1);
 
@@ -52,7 +52,7 @@ internal sealed partial class UsageSettler(Database database, Settlement settlem
         if (!hasCounted) return;
         var now = clock.GetUtcNow();
         await settlement.SettleAsync(standing, now, transaction, cancel);
-        await Live.ChangedAsync(transaction, organization, UsageNews.Topic, cancel);
+        transaction.AfterCommit(_ => { news.Tell(organization); return Task.CompletedTask; });
         await transaction.CommitAsync(cancel);
     }
 
@@ -61,22 +61,19 @@ internal sealed partial class UsageSettler(Database database, Settlement settlem
     public async Task<(Standing Standing, bool HasCounted)> TakeAsync(Guid organization, Transaction transaction, CancellationToken cancel)
     {
         Answer<Standing>? standing = null;
-        Answer<IReadOnlyList<(string Meter, string Model, DateTimeOffset UsedAt, decimal Quantity, Guid[]? Batches)>>? taken = null;
+        Answer<IReadOnlyList<ReportedUse>>? taken = null;
         await transaction.ReadAsync(q =>
         {
             standing = Standings.AskLock(q, organization);
             taken = q.List($"""
                 with taken as (delete from usage_pending where organization_id = {organization} returning meter, model, used_at, quantity, batch)
-                select meter, model, min(used_at), sum(quantity), array_agg(distinct batch) filter (where batch is not null) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
-                """, r => (r.GetString(0), r.GetString(1), r.GetFieldValue<DateTimeOffset>(2), r.GetDecimal(3), r.IsDBNull(4) ? null : r.GetFieldValue<Guid[]>(4)));
+                select meter, nullif(model, ''), min(used_at), sum(quantity), array_agg(distinct batch) filter (where batch is not null) from taken group by meter, model, date_trunc('minute', used_at, 'UTC') order by 3, 1, 2
+                """, r => new ReportedUse(r.GetString(0), r.IsDBNull(1) ? null : r.GetString(1), r.GetDecimal(3), r.GetFieldValue<DateTimeOffset>(2)) { Batches = r.IsDBNull(4) ? [] : r.GetFieldValue<Guid[]>(4) });
         }, cancel);
-        var now = clock.GetUtcNow();
-        foreach (var (meter, model, usedAt, quantity, batches) in taken!.Value)
-        {
-            if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Quantity }) continue; // costs nothing
-            await settlement.UseAsync(standing!.Value, meter, model.Length == 0 ? null : model, quantity, usedAt, now, transaction, cancel, batches);
-        }
-        return (standing!.Value, taken.Value.Count > 0);
+        // What is no quantity any more costs nothing.
+        var uses = taken!.Value.Where(u => catalogs.Current.Prices.Meters.Any(m => m.Kind is MeterKind.Quantity && string.Equals(m.Key, u.Meter, StringComparison.Ordinal))).ToList();
+        await settlement.UseAsync(standing!.Value, uses, clock.GetUtcNow(), transaction, cancel);
+        return (standing.Value, taken.Value.Count > 0);
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>

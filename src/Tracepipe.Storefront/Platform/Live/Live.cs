@@ -12,4 +12,8 @@ internal static class Live
     /// <param name="topic">What has changed, as the regions of pages name it: <c>plan</c>, <c>cards</c>, <c>usage</c>. Letters and hyphens.</param>
     public static Task ChangedAsync(Transaction transaction, Guid organization, string topic, CancellationToken cancel) =>
         transaction.ExecuteAsync($"select pg_notify({Channel}, {$"{organization} {topic}"})", cancel);
+
+    /// <summary>The same for many organizations.</summary>
+    public static Task ChangedForAsync(Transaction transaction, Guid[] organizations, string topic, CancellationToken cancel) =>
+        transaction.ExecuteAsync($"select pg_notify({Channel}, organization || {$" {topic}"}) from unnest({organizations}) organization", cancel);
 }

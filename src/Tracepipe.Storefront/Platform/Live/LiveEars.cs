@@ -33,7 +33,7 @@ internal sealed partial class LiveEars(Database database, LiveHub hub, TimeProvi
 
     private async Task ListenAsync(Action onListening, CancellationToken cancel)
     {
-        await using var connection = await database.Work.OpenConnectionAsync(cancel);
+        await using var connection = await database.OpenAloneAsync(cancel);
         connection.Notification += (_, told) => Hear(told.Payload);
         await using (var listen = new NpgsqlCommand($"listen {Live.Channel}", connection)) await listen.ExecuteNonQueryAsync(cancel);
         onListening();
