@@ -49,12 +49,7 @@ internal static class Book
     public static async Task<bool> HoldCreditsAsync(Guid organization, Money amount, Cause cause, DateTimeOffset usedAt, Transaction transaction, CancellationToken cancel) =>
         await SetAsideAsync(organization, amount, cause, usedAt, transaction, cancel) || await IsPostedAsync(organization, cause, transaction, cancel);
 
-    /// <summary>Use that a card pays for later: earned now, owed until its invoice is paid.</summary>
-    /// <returns>False when it was posted before.</returns>
-    public static Task<bool> OweAsync(Guid organization, Money amount, Cause cause, Transaction transaction, CancellationToken cancel) =>
-        PostAsync(organization, cause, Owed(amount.Minor), transaction, cancel);
-
-    /// <summary>The legs of use that a card pays for later, in cents.</summary>
+    /// <summary>The legs of use that a card pays for later: earned now, owed until its invoice is paid.</summary>
     public static IReadOnlyList<Leg> Owed(long minor) => [new Leg("revenue", Guid.Empty, minor), new Leg("receivable", Guid.Empty, -minor)];
 
     /// <summary>An invoice was paid: what was owed is cash now.</summary>
