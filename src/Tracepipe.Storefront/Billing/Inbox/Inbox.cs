@@ -154,8 +154,8 @@ internal sealed partial class Inbox(Database database, StripeConnection stripe, 
             update stripe_events set state = {(isLast ? "parked" : "pending")}, due_at = {now + pause}, reason = {reason}, settled_at = {(isLast ? now : (DateTimeOffset?)null)}::timestamptz
             where id = {taken.Id} and state = 'pending' and tries = {taken.Tries}
             """), CancellationToken.None);
-        if (isLast) GivenUp(log, taken.Id, taken.Type, reason);
-        else Again(log, taken.Id, taken.Type, taken.Tries, reason, pause);
+        if (isLast) GivenUp(log, taken.Id, taken.Type, reason.TrimEnd('.'));
+        else Again(log, taken.Id, taken.Type, taken.Tries, reason.TrimEnd('.'), pause);
     }
 
     /// <summary>What went wrong, without anything that Stripe's sentences or the database's might quote.</summary>
