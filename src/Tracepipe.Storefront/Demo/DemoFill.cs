@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Identity;
 using Tracepipe.Storefront.Accounts;
 using Tracepipe.Storefront.Accounts.Passwords;
-using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Demo;

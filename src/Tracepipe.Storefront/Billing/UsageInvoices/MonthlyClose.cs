@@ -1,5 +1,4 @@
 using System.Globalization;
-using Npgsql;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;

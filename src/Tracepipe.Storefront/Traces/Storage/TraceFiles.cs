@@ -22,7 +22,12 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
 
     public FileStream ReadIncoming(Guid id) => Open(IncomingPath(id));
 
-    public void DropIncoming(Guid id) => File.Delete(IncomingPath(id));
+    /// <summary>Forgets what has arrived; nothing happens when that is nothing.</summary>
+    public void DropIncoming(Guid id)
+    {
+        var path = IncomingPath(id);
+        if (File.Exists(path)) File.Delete(path); // the folder is made with the first piece
+    }
 
     /// <summary>Gives what has arrived its name; it stays under <c>incoming</c> as well until it is dropped there. What has that name already is the same content and stays. The file must have been flushed.</summary>
     public Task KeepAsync(Guid incoming, Guid organization, byte[] sha256) => threads.RunAsync(() =>
