@@ -101,11 +101,17 @@ public sealed class SandboxServer : IAsyncDisposable
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
-    /// <summary>The endpoint of the configuration is there from the start, with the configuration's secret.</summary>
+    /// <summary>The endpoint of the configuration is there from the start, with the configuration's secret. Without an address one of an earlier start is told nothing, and nothing waits for it.</summary>
     private static void Configure(UnitOfWork work, SandboxOptions options)
     {
-        if (options.WebhookUrl is not { } url) return;
-        var endpoint = work.All(WebhookEndpoints.Kind).FirstOrDefault(e => e.Hidden.Flag("configured")) ?? WebhookEndpoints.Make(work, url.AbsoluteUri, options.WebhookSecret);
+        var before = work.All(WebhookEndpoints.Kind).FirstOrDefault(e => e.Hidden.Flag("configured"));
+        if (options.WebhookUrl is not { } url)
+        {
+            if (before is not null) before.Status = "disabled";
+            return;
+        }
+        var endpoint = before ?? WebhookEndpoints.Make(work, url.AbsoluteUri, options.WebhookSecret);
+        endpoint.Status = "enabled";
         endpoint["url"] = url.AbsoluteUri;
         endpoint["description"] = "From the configuration";
         endpoint.Set("enabled_events", new System.Text.Json.Nodes.JsonArray("*"));
