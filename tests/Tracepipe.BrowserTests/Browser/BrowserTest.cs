@@ -5,12 +5,14 @@ namespace Tracepipe.BrowserTests.Browser;
 
 /// <summary>
 /// A test that opens pages. What the browser complains about (script errors, console errors, violations of the content
-/// security policy) fails the test unless it says that it expects them; a failed test leaves a screenshot of each page.
+/// security policy) fails the test unless it says that it expects them; a failed test leaves a screenshot of each page,
+/// its document, and what it was waiting for.
 /// </summary>
 public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
 {
     private readonly List<IBrowserContext> _contexts = [];
     private readonly ConcurrentQueue<string> _complaints = new();
+    private readonly ConcurrentDictionary<IRequest, byte> _underWay = new();
 
     /// <summary>What the browser complained about so far, in order.</summary>
     protected IReadOnlyCollection<string> Complaints => _complaints;
@@ -30,6 +32,9 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
         await context.AddInitScriptAsync(
             "addEventListener('securitypolicyviolation', e => reportViolation(`CSP of ${location.origin} blocked ${e.blockedURI} (${e.effectiveDirective})`))");
         context.Console += (_, message) => { if (message.Type == "error") _complaints.Enqueue($"console: {message.Text} ({message.Location})"); };
+        context.Request += (_, request) => _underWay.TryAdd(request, 0);
+        context.RequestFinished += (_, request) => _underWay.TryRemove(request, out byte _);
+        context.RequestFailed += (_, request) => _underWay.TryRemove(request, out byte _);
         context.WebError += (_, error) => _complaints.Enqueue($"script: {error.Error}");
         return await context.NewPageAsync();
     }
@@ -54,7 +59,7 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
         var failed = TestContext.Current.TestState?.Result == TestResult.Failed;
         var number = 0;
         foreach (var page in _contexts.SelectMany(c => c.Pages))
-            if (failed) await ShootAsync(page, $"failed/{FileName(TestContext.Current.Test?.TestDisplayName)}-{++number}");
+            if (failed) await KeepAsync(page, $"failed/{FileName(TestContext.Current.Test?.TestDisplayName)}-{++number}");
         foreach (var context in _contexts) await context.DisposeAsync();
         await CleanUpAsync();
         var unexpected = _complaints.Where(c => !ExpectedComplaints.Any(e => c.Contains(e, StringComparison.Ordinal))).ToList();
@@ -68,6 +73,13 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
 
     private static Task ShootAsync(IPage page, string name) =>
         page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, name + ".png"), FullPage = true, Animations = ScreenshotAnimations.Disabled });
+
+    private async Task KeepAsync(IPage page, string name)
+    {
+        await ShootAsync(page, name);
+        var waiting = string.Join('\n', _underWay.Keys.Select(r => $"<!-- under way: {r.Method} {r.Url} -->"));
+        await File.WriteAllTextAsync(Path.Combine(BrowserFixture.Artifacts, name + ".html"), $"{waiting}\n{await page.ContentAsync()}");
+    }
 
     private static string FileName(string? test) => string.Concat((test ?? "test").Split('.')[^1].Select(c => char.IsLetterOrDigit(c) ? c : '_'));
 }
