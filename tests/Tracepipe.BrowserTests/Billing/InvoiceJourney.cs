@@ -54,7 +54,7 @@ public sealed class InvoiceJourney(BrowserFixture browser, PlanShop app) : Produ
         await page.GotoAsync(Url(person, "/settings/billing/invoices"));
         await page.GetByRole(AriaRole.Link, new() { Name = number, Exact = true }).ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Pay", Exact = true }).ClickAsync();
-        await page.WaitForURLAsync(u => u.Contains("/i/", StringComparison.Ordinal));
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Pay this invoice" })).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Pay" }).First.ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Complete authentication", Exact = true }).ClickAsync();
         await TestApp.EventuallyAsync(() => app.ScalarAsync<string>($"select status from invoices where organization_id = '{person.OrganizationId}'"), s => s == "paid");

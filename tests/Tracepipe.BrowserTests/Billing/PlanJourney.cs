@@ -89,7 +89,7 @@ public sealed class PlanJourney(BrowserFixture browser, PlanShop app) : ProductT
         await walk.OpenPlansAsync();
         await walk.Button("Upgrade to Team").ClickAsync();
         await walk.Dialog("Upgrade to Team").GetByRole(AriaRole.Button, new() { Name = "and upgrade" }).ClickAsync();
-        await page.WaitForURLAsync(url => url.Contains("/i/", StringComparison.Ordinal));
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Pay this invoice" })).ToBeVisibleAsync();
         Assert.Equal(7900, await app.ChargedAsync(person));
         await page.GetByRole(AriaRole.Button, new() { Name = "Pay" }).First.ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Complete authentication", Exact = true }).ClickAsync();
