@@ -69,7 +69,8 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
     /// <summary>Stops what the test started, after its pages are closed.</summary>
     protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
 
-    private static bool WantsPictures { get; } = Environment.GetEnvironmentVariable("TRACEPIPE_PICTURES") == "1";
+    /// <summary>Whether somebody wants to look at them.</summary>
+    protected static bool WantsPictures { get; } = Environment.GetEnvironmentVariable("TRACEPIPE_PICTURES") == "1";
 
     private static Task ShootAsync(IPage page, string name) =>
         page.ScreenshotAsync(new() { Path = Path.Combine(BrowserFixture.Artifacts, name + ".png"), FullPage = true, Animations = ScreenshotAnimations.Disabled });

@@ -129,9 +129,22 @@ document.addEventListener("turbo:before-morph-element", (event) => {
   if (frame instanceof Element && frame.matches("turbo-frame[src]") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
 });
 
-/** One at a time: of two answers on their way Turbo would take the second for a new part and close what stands open in it. */
+const asked = new WeakSet<EventTarget>();
+const answered = new WeakSet<EventTarget>();
+document.addEventListener("turbo:before-fetch-request", (event) => {
+  if (event.target === null) return;
+  asked.add(event.target);
+  answered.delete(event.target);
+});
+for (const end of ["turbo:frame-load", "turbo:frame-missing", "turbo:fetch-request-error"] as const) document.addEventListener(end, (event) => event.target !== null && answered.add(event.target));
+
+/**
+ * One at a time: of two answers on their way Turbo would take the second for a new part and close what stands open in it; and a first answer that is broken off
+ * between its head and its body (the frame is not busy any more) would never be asked for again.
+ */
 function reload(frame: FrameElement, topics: Set<string>): void {
-  if (frame.hasAttribute("busy")) frame.addEventListener("turbo:frame-load", () => topics.forEach(changed), { once: true });
+  if (!asked.has(frame)) return; // nobody has seen it yet: it comes fresh when somebody does
+  if (!answered.has(frame)) frame.addEventListener("turbo:frame-load", () => topics.forEach(changed), { once: true });
   else frame.reload().catch((failure: unknown) => {
     if (!(failure instanceof DOMException && failure.name === "AbortError")) throw failure; // the page is left, or the frame loads anew
   });
