@@ -58,7 +58,7 @@ internal static class DemoFill
         var configuration = builder.Configuration;
         if (!builder.Environment.IsDevelopment()) return "--demo makes up a customer and runs in Development only: set ASPNETCORE_ENVIRONMENT=Development, or start without --demo.";
         if (configuration["Stripe:ApiKey"]?.Contains("_live_", StringComparison.Ordinal) is true) return "--demo does not run with a live Stripe key: remove STRIPE_SECRET_KEY, so that payments go to the sandbox, or start without --demo.";
-        if (configuration["Stripe:ApiKey"] is not null || configuration["Stripe:ApiBase"] is not null || configuration.GetValue<bool>("Stripe:Disabled"))
+        if (!SandboxHost.IsWanted(configuration))
             return "--demo pays in the sandbox of this start, whose clock it moves: remove STRIPE_SECRET_KEY, Stripe__ApiBase and Stripe__Disabled, or start without --demo.";
         return null;
     }

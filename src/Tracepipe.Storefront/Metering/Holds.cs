@@ -259,13 +259,12 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     // A unit belongs to the period of its grant, whenever it is committed.
     private static void Record(Questions q, Hold hold, HoldPart part, JsonElement? details, DateTimeOffset now)
     {
-        var month = DateOnly.FromDateTime(Period.CalendarMonth(hold.GrantedAt).Start.UtcDateTime);
         var total = Money.Round(part.UnitPrice * part.Quantity);
         var suite = Text(details, "suite_id");
         UsageSums.Add(q, hold.OrganizationId, hold.Meter, hold.KeyId, suite ?? "", part.Quantity, hold.GrantedAt);
         q.Execute($"""
             insert into usage_records (organization_id, id, usage_type, pocket, quantity, unit_price, total_minor, currency, quota_period_start, bill_month, hold_id, key_id, ticket_id, suite_id, usage_details, recorded_at)
-            values ({hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {month}, {hold.Id}, {hold.KeyId}::uuid,
+            values ({hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {BillMonth.Of(hold.GrantedAt)}, {hold.Id}, {hold.KeyId}::uuid,
               {Text(details, "ticket_id")}::text, {suite}::text, {Json(details)}, {now})
             """);
     }

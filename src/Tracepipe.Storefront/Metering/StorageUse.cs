@@ -110,7 +110,6 @@ internal sealed partial class StorageSettler(Database database, StorageUse stora
             await using var transaction = await database.BeginAsync(organization, person: null, cancel);
             await storage.ChangeAsync(organization, 0, now, transaction, cancel);
             await transaction.CommitAsync(cancel);
-            return true;
         }, (failure, o) => NotSettled(log, failure, o));
     }
 

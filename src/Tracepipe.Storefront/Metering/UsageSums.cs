@@ -1,3 +1,4 @@
+using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Metering;
@@ -14,7 +15,7 @@ internal static class UsageSums
     /// <param name="suite">Empty: of none.</param>
     public static void Add(Questions q, Guid organization, string meter, Guid? key, string suite, long quantity, DateTimeOffset at)
     {
-        var (day, hour) = (DateOnly.FromDateTime(at.UtcDateTime), HourOf(at));
+        var (day, hour) = (UsageDays.DayOf(at), HourOf(at));
         q.Execute($"""
             insert into usage_days as d (organization_id, day, meter, key_id, model, suite_id, quantity, events) values ({organization}, {day}, {meter}, {key ?? Guid.Empty}, '', {suite}, {quantity}, 1)
             on conflict (organization_id, day, meter, key_id, model, suite_id) do update set quantity = d.quantity + excluded.quantity, events = d.events + 1

@@ -19,7 +19,9 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
     /// <summary>Connections as <c>tracepipe_work</c>, which sees every organization: every statement must filter by itself.</summary>
     public NpgsqlDataSource Work { get; } = NpgsqlDataSource.Create(Settings(connectionString, WorkRole));
 
-    /// <summary>The connection string without a role: the migrations' and LISTEN's.</summary>
+    private readonly NpgsqlDataSource alone = NpgsqlDataSource.Create(Settings(connectionString, WorkRole, isPooled: false));
+
+    /// <summary>Which database it is: the connection string it was made with, without a role.</summary>
     public string ConnectionString { get; } = connectionString;
 
     /// <summary>Runs what <paramref name="questions"/> asks for one organization in a single round trip.</summary>
@@ -57,34 +59,21 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
     }
 
     /// <summary>A session as <c>tracepipe_work</c> outside the pool, for who listens, keeps temporary tables or changes settings. It ends when it is disposed.</summary>
-    public async Task<NpgsqlConnection> OpenAloneAsync(CancellationToken cancel)
-    {
-        var settings = Settings(ConnectionString, WorkRole);
-        settings.Pooling = false;
-        var connection = new NpgsqlConnection(settings.ConnectionString);
-        try
-        {
-            await connection.OpenAsync(cancel);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
+    public ValueTask<NpgsqlConnection> OpenAloneAsync(CancellationToken cancel) => alone.OpenConnectionAsync(cancel);
 
     public async ValueTask DisposeAsync()
     {
         await Web.DisposeAsync();
         await Work.DisposeAsync();
+        await alone.DisposeAsync();
     }
 
-    private static NpgsqlConnectionStringBuilder Settings(string connectionString, string role)
+    private static NpgsqlConnectionStringBuilder Settings(string connectionString, string role, bool isPooled = true)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
         settings.Options = string.IsNullOrEmpty(settings.Options) ? $"-c role={role}" : $"{settings.Options} -c role={role}";
         settings.ApplicationName = role;
+        settings.Pooling = isPooled;
         settings.MaxPoolSize = 40;
         settings.MaxAutoPrepare = 100;
         settings.AutoPrepareMinUsages = 2;

@@ -44,6 +44,14 @@ internal static class Turns
         return done;
     }
 
+    /// <summary>The same where it always comes to something.</summary>
+    /// <returns>For how many it was done.</returns>
+    public static Task<int> EachAsync<T>(IEnumerable<T> all, Func<T, Task> one, Action<Exception, T> failed) => EachAsync(all, async item =>
+    {
+        await one(item);
+        return true;
+    }, failed);
+
     /// <summary>Whether a failure is about the thing alone that was worked on: an answer of the database to it, not the database's absence.</summary>
     public static bool IsOfOne(Exception failure) => failure switch
     {

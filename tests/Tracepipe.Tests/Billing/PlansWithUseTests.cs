@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Billing;
+using Tracepipe.Storefront.Platform;
 using Tracepipe.Tests.App;
 using Xunit;
 
@@ -26,6 +27,8 @@ public sealed class PlansWithUseTests(UsageInvoiceApp app) : IClassFixture<Usage
     /// <summary>A card; Pro with all of it used; two units from $25.00 of credits, of which $5.00 stay; one that the card pays.</summary>
     private async Task<Buyer> ProAndBeyondAsync()
     {
+        var month = Period.CalendarMonth(app.Clock.GetUtcNow()); // what follows within days of it belongs to the same bill
+        if (month.End - app.Clock.GetUtcNow() < TimeSpan.FromDays(7)) await app.AdvanceToAsync(month.End.AddHours(1));
         var buyer = await app.NewUserAsync(usesFree: false);
         await app.SubscribeAsync(buyer, "pro");
         await app.CreditsAsync(buyer.Organization, 2500);

@@ -31,7 +31,7 @@ internal sealed partial class CreditGrants(Database database, Standings standing
     }
 
     /// <summary>Writes back what is left of grants whose time has passed, late use included.</summary>
-    /// <returns>How many organizations had such grants.</returns>
+    /// <returns>Of how many organizations.</returns>
     public async Task<int> ExpireAsync(CancellationToken cancel)
     {
         var now = clock.GetUtcNow();
@@ -44,7 +44,6 @@ internal sealed partial class CreditGrants(Database database, Standings standing
             await Book.ExpireAsync(organization, now, transaction, cancel);
             await Live.ChangedAsync(transaction, organization, Topics.Plan, cancel);
             await transaction.CommitAsync(cancel);
-            return true;
         }, (failure, o) => Stopped(log, failure, o));
     }
 

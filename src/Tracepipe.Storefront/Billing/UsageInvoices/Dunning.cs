@@ -35,7 +35,6 @@ internal sealed partial class Dunning(Database database, UsageInvoices invoices,
         {
             if (i.IsStep) await StepAsync(i.Organization, i.Id, cancel);
             else await invoices.TryAsync(i.Organization, i.Id, cancel);
-            return true;
         }, (failure, i) => Stopped(log, failure, i.Id)); // taken up again when its lease has run out
         return due.Value.Count;
     }

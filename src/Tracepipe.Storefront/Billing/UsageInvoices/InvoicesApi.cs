@@ -46,29 +46,37 @@ internal static class InvoicesApi
     /// <summary>The invoice as a PDF on A4 or Letter; an invoice of a plan has Stripe's.</summary>
     internal static async Task<Results<FileContentHttpResult, RedirectHttpResult, ProblemAnswer>> PdfAsync(string invoice_id, Caller caller, InvoiceReader reader, StripePages pages, Brand brand, HttpContext http, CancellationToken cancel, string? paper = null)
     {
-        if (paper is not (null or "a4" or "letter")) return Problem.Invalid("paper", "Use a4 or letter.").ToResult();
+        if (PaperOf(paper) is not { } sheet) return WrongPaper.ToResult();
         if (!Guid.TryParse(invoice_id, out var id) || await reader.ReadAsync(caller.OrganizationId, caller.PersonId, id, records: 0, cancel) is not { } invoice) return Problem.NotFound("Invoice").ToResult();
         if (invoice.IsOfPlan) return await pages.FindAsync(caller.OrganizationId, id, cancel) is { Pdf: { } there } ? TypedResults.Redirect(there) : Problem.NotFound("PDF").ToResult();
-        http.Response.Headers.CacheControl = "private, no-store";
-        return TypedResults.File(InvoicePdf.Make(invoice, paper is "letter" ? Paper.Letter : Paper.A4, brand.Name), "application/pdf", $"{invoice.Number}.pdf");
+        return Private(http, InvoicePdf.Make(invoice, sheet, brand.Name), "application/pdf", $"{invoice.Number}.pdf");
     }
 
     /// <summary>A credit note of a usage invoice as a PDF on A4 or Letter.</summary>
     internal static async Task<Results<FileContentHttpResult, ProblemAnswer>> CreditNotePdfAsync(string invoice_id, string number, Caller caller, InvoiceReader reader, Brand brand, HttpContext http, CancellationToken cancel, string? paper = null)
     {
-        if (paper is not (null or "a4" or "letter")) return Problem.Invalid("paper", "Use a4 or letter.").ToResult();
+        if (PaperOf(paper) is not { } sheet) return WrongPaper.ToResult();
         if (!Guid.TryParse(invoice_id, out var id) || await reader.ReadAsync(caller.OrganizationId, caller.PersonId, id, records: 0, cancel) is not { } invoice) return Problem.NotFound("Invoice").ToResult();
         if (invoice.CreditNotes.FirstOrDefault(n => string.Equals(n.Number, number, StringComparison.Ordinal)) is not { } note) return Problem.NotFound("Credit note").ToResult();
-        http.Response.Headers.CacheControl = "private, no-store";
-        return TypedResults.File(CreditNotePdf.Make(note, invoice, paper is "letter" ? Paper.Letter : Paper.A4, brand.Name), "application/pdf", $"{note.Number}.pdf");
+        return Private(http, CreditNotePdf.Make(note, invoice, sheet, brand.Name), "application/pdf", $"{note.Number}.pdf");
     }
 
     /// <summary>What a usage invoice was computed from: records, events, prices and steps. <c>tracepipe verify-invoice FILE</c> computes it again.</summary>
     internal static async Task<Results<FileContentHttpResult, ProblemAnswer>> ProofAsync(string invoice_id, Caller caller, InvoiceProofs proofs, HttpContext http, CancellationToken cancel)
     {
         if (!Guid.TryParse(invoice_id, out var id) || await proofs.MakeAsync(caller.OrganizationId, caller.PersonId, id, cancel) is not { } proof) return Problem.NotFound("Invoice").ToResult();
+        return Private(http, JsonSerializer.SerializeToUtf8Bytes(proof, InvoiceProof.Json), "application/json", $"{proof.Number}-proof.json");
+    }
+
+    private static readonly Problem WrongPaper = Problem.Invalid("paper", "Use a4 or letter.");
+
+    private static Paper? PaperOf(string? named) => named switch { null or "a4" => Paper.A4, "letter" => Paper.Letter, _ => null };
+
+    /// <summary>A file that nobody on the way keeps.</summary>
+    private static FileContentHttpResult Private(HttpContext http, byte[] file, string type, string name)
+    {
         http.Response.Headers.CacheControl = "private, no-store";
-        return TypedResults.File(JsonSerializer.SerializeToUtf8Bytes(proof, InvoiceProof.Json), "application/json", $"{proof.Number}-proof.json");
+        return TypedResults.File(file, type, name);
     }
 
     /// <summary>Make an invoice of what this month has come to so far; null when there is nothing to invoice.</summary>

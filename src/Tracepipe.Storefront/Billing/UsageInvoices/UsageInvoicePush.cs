@@ -27,11 +27,7 @@ internal sealed partial class UsageInvoicePush(Database database, StripeConnecti
             from (select organization_id, id from invoices where push_due_at <= {now} order by push_due_at limit 8 for update skip locked) d
             where i.organization_id = d.organization_id and i.id = d.id returning i.organization_id, i.id
             """, r => (r.GetGuid(0), r.GetGuid(1))), cancel);
-        await Turns.EachAsync(due!.Value, async i =>
-        {
-            await PushAsync(i.Organization, i.Id, cancel);
-            return true;
-        }, (failure, i) => Stopped(log, failure is StripeException { Kind: var kind } ? $"Stripe: {kind}" : failure.GetType().Name, i.Id)); // taken up again when its lease has run out
+        await Turns.EachAsync(due!.Value, i => PushAsync(i.Organization, i.Id, cancel), (failure, i) => Stopped(log, failure is StripeException { Kind: var kind } ? $"Stripe: {kind}" : failure.GetType().Name, i.Id)); // taken up again when its lease has run out
         return due.Value.Count;
     }
 

@@ -20,7 +20,8 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
 
     private const string Columns = "organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, details";
 
-    private const string Pending = "select organization_id, meter, coalesce(model, ''), min(time), sum(quantity)";
+    /// <summary>With its place in the batch and what it is known by.</summary>
+    private const string Staged = "ordinal, organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details";
 
     private static readonly ConcurrentDictionary<(string Database, int Month), bool> Months = new();
     private NpgsqlConnection? connection;
@@ -98,7 +99,7 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
     private async Task StageAsync(NpgsqlConnection open, IReadOnlyList<UsageEvent> events, List<int>? repeated, CancellationToken cancel)
     {
         var left = repeated is null ? null : new HashSet<int>(repeated);
-        await using var copy = await open.BeginBinaryImportAsync("copy staging (ordinal, organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details) from stdin (format binary)", cancel);
+        await using var copy = await open.BeginBinaryImportAsync($"copy staging ({Staged}) from stdin (format binary)", cancel);
         for (var i = 0; i < events.Count; i++)
         {
             if (left?.Contains(i) is true) continue;
@@ -194,29 +195,37 @@ internal sealed class EventStore(Database database, TimeProvider clock) : IAsync
     private static readonly string AddFew = $"""
         with sent as materialized (
           select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-            s (ordinal, organization_id, time, meter, quantity, model, key_id, suite_id, ticket_id, source, event_id, digest, body, details)),
+            s ({Staged})),
         claimed as (
           insert into event_ids (organization_id, digest, body) select organization_id, digest, body from sent order by organization_id, digest
           on conflict do nothing returning organization_id, digest),
         fresh as materialized (select s.* from sent s join claimed c on c.organization_id = s.organization_id and c.digest = s.digest),
-        added as (insert into usage_events ({Columns}, received_at, batch) select {Columns}, $15, $16 from fresh),
+        added as ({Events("fresh", "$15", "$16")}),
         days as ({UsageSums.Days("fresh")} returning 1),
         hours as ({UsageSums.Hours("fresh, (select count(*) from days) first")}),
-        pending as (insert into usage_pending (organization_id, meter, model, used_at, quantity, batch) {Pending}, $16 from fresh group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4)
+        pending as ({Pending("fresh", "$16")})
         select s.ordinal, s.organization_id, s.digest from sent s where not exists (select from fresh f where f.ordinal = s.ordinal)
+        """;
+
+    private static string Events(string from, string at, string batch) => $"insert into usage_events ({Columns}, received_at, batch) select {Columns}, {at}, {batch} from {from}";
+
+    /// <summary>What waits for a price: the use of each minute together.</summary>
+    private static string Pending(string from, string batch) => $"""
+        insert into usage_pending (organization_id, meter, model, used_at, quantity, batch)
+        select organization_id, meter, coalesce(model, ''), min(time), sum(quantity), {batch} from {from} group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4
         """;
 
     private async Task AddAsync(NpgsqlConnection open, CancellationToken cancel)
     {
         await using var batch = new NpgsqlBatch(open);
-        var add = new NpgsqlBatchCommand($"insert into usage_events ({Columns}, received_at, batch) select {Columns}, $1, $2 from staging");
+        var add = new NpgsqlBatchCommand(Events("staging", "$1", "$2"));
         add.Parameters.AddWithValue(NpgsqlDbType.TimestampTz, clock.GetUtcNow().UtcDateTime);
         var name = Guid.CreateVersion7(); // by which what is priced finds its events again
         add.Parameters.AddWithValue(name);
         batch.BatchCommands.Add(add);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(UsageSums.Days("staging")));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(UsageSums.Hours("staging")));
-        var pending = new NpgsqlBatchCommand($"insert into usage_pending (organization_id, meter, model, used_at, quantity, batch) {Pending}, $1 from staging group by 1, 2, 3, date_trunc('minute', time, 'UTC') order by 4");
+        var pending = new NpgsqlBatchCommand(Pending("staging", "$1"));
         pending.Parameters.AddWithValue(name);
         batch.BatchCommands.Add(pending);
         await batch.ExecuteNonQueryAsync(cancel);

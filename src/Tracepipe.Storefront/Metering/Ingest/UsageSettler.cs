@@ -19,11 +19,7 @@ internal sealed partial class UsageSettler(Database database, Settlement settlem
     {
         Answer<IReadOnlyList<Guid>>? waiting = null;
         await database.WorkReadAsync(q => waiting = q.List($"select distinct organization_id from usage_pending limit 1000", r => r.GetGuid(0)), cancel);
-        await Turns.EachAsync(waiting!.Value, async organization =>
-        {
-            await SettleAsync(organization, cancel);
-            return true;
-        }, (failure, o) => NotSettled(log, failure, o));
+        await Turns.EachAsync(waiting!.Value, o => SettleAsync(o, cancel), (failure, o) => NotSettled(log, failure, o));
         return waiting.Value.Count;
     }
 

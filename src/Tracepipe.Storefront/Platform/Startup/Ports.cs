@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 
 namespace Tracepipe.Storefront.Platform;
 
@@ -25,6 +26,9 @@ internal static class Ports
         }
         return false;
     }
+
+    /// <summary>Whether this is how a server says that another program listens at its address.</summary>
+    public static bool IsAbout(IOException failure) => failure.InnerException is AddressInUseException || failure.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase);
 
     private static IEnumerable<IPAddress> HostsOf(string host) =>
         IPAddress.TryParse(host.Trim('[', ']'), out var literal) ? [literal]

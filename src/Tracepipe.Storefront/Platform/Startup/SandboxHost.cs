@@ -26,7 +26,8 @@ internal sealed class SandboxHost : IAsyncDisposable
         if (IsWanted(configuration) && Ports.AreTaken(Urls(configuration))) throw Taken(configuration, null);
     }
 
-    private static bool IsWanted(IConfiguration configuration) => configuration["Stripe:ApiKey"] is null && configuration["Stripe:ApiBase"] is null && !configuration.GetValue<bool>("Stripe:Disabled");
+    /// <summary>Whether a start with this configuration has a sandbox: it names no Stripe and does not switch payments off.</summary>
+    public static bool IsWanted(IConfiguration configuration) => configuration["Stripe:ApiKey"] is null && configuration["Stripe:ApiBase"] is null && !configuration.GetValue<bool>("Stripe:Disabled");
 
     private static string Urls(IConfiguration configuration) => configuration["sandbox-urls"] ?? DefaultUrl;
 
@@ -68,7 +69,7 @@ internal sealed class SandboxHost : IAsyncDisposable
             });
             return new SandboxHost(server, logs);
         }
-        catch (IOException taken) when (taken.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || taken.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
+        catch (IOException taken) when (Ports.IsAbout(taken))
         {
             throw Taken(configuration, taken);
         }

@@ -96,7 +96,7 @@ internal sealed class StorefrontApp : IAsyncDisposable
         {
             await app.StartAsync(cancel);
         }
-        catch (IOException failure) when (failure.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException || failure.Message.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
+        catch (IOException failure) when (Ports.IsAbout(failure))
         {
             throw Taken(app.Configuration, failure);
         }

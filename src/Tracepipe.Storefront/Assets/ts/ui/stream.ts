@@ -94,10 +94,6 @@ async function refresh(): Promise<void> {
     if (!response.ok) return; // a redirect neither: this page is not to be had any more, by a log-out for one
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (location.href !== here) return; // left meanwhile
-    if (busy()) {
-      topics.forEach((topic) => changed(topic)); // a question was opened meanwhile: when it is closed
-      return;
-    }
     for (const part of parts) {
       const now = fresh.getElementById(part.id);
       if (now !== null) renderStreamMessage(`<turbo-stream action="replace" method="morph" target="${part.id}" data-follows><template>${now.outerHTML}</template></turbo-stream>`);
@@ -118,7 +114,7 @@ document.addEventListener("turbo:before-stream-render", (event) => {
   if (!(target instanceof Element) || !target.hasAttribute("data-follows")) return;
   const render = detail.render;
   detail.render = async (element) => {
-    if (busy()) changed(everything);
+    if (busy()) (document.getElementById(target.getAttribute("target") ?? "")?.dataset["live"] ?? everything).split(" ").forEach(changed); // when it is closed
     else await render(element);
   };
 });
