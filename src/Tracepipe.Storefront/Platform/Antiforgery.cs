@@ -18,7 +18,7 @@ internal static class AntiforgeryRoutes
     }
 
     /// <summary>For routes that are not pages but take a form's post.</summary>
-    public static RouteHandlerBuilder RequireAntiforgery(this RouteHandlerBuilder route) => route.WithMetadata(new Required());
+    public static TBuilder RequireAntiforgery<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new Required());
 
     private sealed class Required : IAntiforgeryMetadata
     {

@@ -134,7 +134,7 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
         await PictureAsync(page, "sessions/paused-light");
         await page.GetByRole(AriaRole.Button, new() { Name = "Resume" }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Uploaded" })).ToBeVisibleAsync();
-        Assert.True(begun.Count >= 3 && begun[1] > 0 && begun[2] > begun[1], string.Join(' ', begun)); // went on from where it stood
+        Assert.True(begun.Distinct().Count() >= 3 && begun.SequenceEqual(begun.Order()), string.Join(' ', begun)); // went on from where it stood, each time; twice from there when the server was still writing
         var id = await page.GetByLabel("Session id").InputValueAsync();
         Assert.Equal(6_000_000, await App.ScalarAsync<long>($"select bytes from trace_sessions where id = '{id}'"));
         await page.GetByRole(AriaRole.Link, new() { Name = "Open session" }).ClickAsync();

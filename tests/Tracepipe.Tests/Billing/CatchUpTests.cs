@@ -23,11 +23,12 @@ public sealed class CatchUpTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
         Assert.True(await CatchUp.RunAsync(default) >= 6);
         await app.SettledAsync();
         Assert.True((await buyer.PlanAsync()).Is("pro", "active"));
-        // the default card that was chosen on the way is news, too; then there is none
-        await TestApp.EventuallyAsync(() => CatchUp.RunAsync(default), found => found == 0);
-        var before = await app.ScalarAsync<long>("select count(*) from stripe_events");
-        Assert.Equal(0, await CatchUp.RunAsync(default));
-        Assert.Equal(before, await app.ScalarAsync<long>("select count(*) from stripe_events"));
+        // the default card that was chosen on the way is news, too; when all of it has been told, nothing is found again
+        await TestApp.EventuallyAsync(async () =>
+        {
+            var before = await app.ScalarAsync<long>("select count(*) from stripe_events");
+            return (await CatchUp.RunAsync(default), await CatchUp.RunAsync(default), await app.ScalarAsync<long>("select count(*) from stripe_events") - before);
+        }, found => found == (0, 0, 0));
     }
 
     [Fact]

@@ -453,6 +453,34 @@ public sealed class UsageInvoiceTests(UsageInvoiceApp app) : IClassFixture<Usage
         }
     }
 
+    // Seen to fail when of the two unique keys of what is written down only one was waited for.
+    [Fact]
+    public async Task What_several_write_down_for_Stripe_at_the_same_moment_is_written_down_once()
+    {
+        var buyer = await app.NewUserAsync();
+        var (database, operations) = (app.Services.GetRequiredService<Database>(), app.Services.GetRequiredService<StripeOperations>());
+        var draft = app.Services.GetRequiredService<UsageInvoiceDraft>();
+        try
+        {
+            for (var round = 0; round < 60; round++)
+            {
+                var subject = $"same-{round}";
+                var planned = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(async () =>
+                {
+                    await using var transaction = await database.BeginWorkAsync(default);
+                    var operation = await operations.PlanAsync(transaction, buyer.Organization, draft, subject, $"draft:{subject}", new UsageInvoiceDraft.Request("cus_1", buyer.Organization, subject, subject), Actor.System, atOnce: false, default);
+                    await transaction.CommitAsync(default);
+                    return operation.Id;
+                })));
+                Assert.Single(planned.Distinct());
+            }
+        }
+        finally
+        {
+            await app.ExecuteAsync($"delete from stripe_operations where organization_id = '{buyer.Organization}' and subject like 'same-%'");
+        }
+    }
+
     [Fact]
     public async Task What_is_reported_after_the_close_is_a_line_of_the_next_month_and_of_no_other()
     {

@@ -10,16 +10,14 @@ internal static class PlanForms
 {
     public static void MapPlanForms(this IEndpointRouteBuilder routes)
     {
-        const string page = "/o/{org}/settings/billing";
-        Map(page + "/plans/checkout", CheckoutAsync);
-        Map(page + "/plans/lifetime", LifetimeAsync);
-        Map(page + "/plans/change", ChangeAsync);
-        Map(page + "/plans/revoke", RevokeAsync);
-        Map(page + "/plans/cancel", CancelAsync);
-        Map(page + "/plans/reactivate", ReactivateAsync);
-        Map(page + "/portal", PortalAsync);
-
-        void Map(string path, Delegate verb) => routes.MapPost(path, verb).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        var forms = routes.MapGroup("/o/{org}/settings/billing").RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        forms.MapPost("/plans/checkout", CheckoutAsync);
+        forms.MapPost("/plans/lifetime", LifetimeAsync);
+        forms.MapPost("/plans/change", ChangeAsync);
+        forms.MapPost("/plans/revoke", RevokeAsync);
+        forms.MapPost("/plans/cancel", CancelAsync);
+        forms.MapPost("/plans/reactivate", ReactivateAsync);
+        forms.MapPost("/portal", PortalAsync);
     }
 
     private static async Task<IResult> CheckoutAsync(string org, [FromForm] string? tier, [FromForm(Name = "promo_code")] string? promoCode, Caller caller, Subscriptions subscriptions, HttpContext http, CancellationToken cancel)

@@ -53,6 +53,7 @@ internal sealed class KeyUse(KeyUseLog owner, Guid organization, Guid id, Guid l
 internal sealed partial class KeyUseLog(Database database, TimeProvider clock, ILogger<KeyUseLog> log) : BackgroundService
 {
     private static readonly TimeSpan WriteEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LastWrite = TimeSpan.FromSeconds(1);
     private readonly ConcurrentQueue<KeyUse> used = new();
     private readonly ConcurrentQueue<KeyUse> refused = new();
     private readonly SemaphoreSlim writing = new(1);
@@ -127,7 +128,15 @@ internal sealed partial class KeyUseLog(Database database, TimeProvider clock, I
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await TryAsync(WriteAsync, cancellationToken); // the server has stopped before: nothing is added any more
+        using var atMost = new CancellationTokenSource(LastWrite); // of its own: others may have used up the time of the stop
+        try
+        {
+            await TryAsync(WriteAsync, atMost.Token); // the server has stopped before: nothing is added any more
+        }
+        catch (OperationCanceledException)
+        {
+            NotWritten(log, $"The database did not take it within {LastWrite.TotalSeconds:0} s.");
+        }
     }
 
     public override void Dispose()
