@@ -18,12 +18,13 @@ internal static class SiteModule
         services.AddSingleton(new DocsPage(DocsGroup.Reference, "Errors", "/docs/errors", "Every error code: what it means, an example, what to do.", Lucide.CircleAlert, 2));
         services.AddSingleton(new DocsPage(DocsGroup.Reference, "API reference", "/docs/api", "Every operation with its answers, for people and for programs.", Lucide.Braces, 3));
         services.AddApiDescription();
+        services.AddSingleton<ApiDocument>();
         return builder;
     }
 
     public static WebApplication MapSite(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        app.MapGet($"/openapi/{ApiDescription.Name}.json", ApiDocument.SendAsync).AllowAnonymous().ExcludeFromDescription();
         return app;
     }
 }

@@ -35,6 +35,18 @@ public sealed partial class ApiDescriptionTests(TestApp app) : IClassFixture<Tes
         Assert.Equal(paths.EnumerateObject().Sum(p => p.Value.EnumerateObject().Count(o => o.Name is "get" or "post" or "put" or "patch" or "delete" or "head")), Routes().Count);
     }
 
+    // Catches, too: a description that is made anew for everybody who asks, which takes the server seventy times as long as a page.
+    [Fact]
+    public async Task Who_has_the_description_is_told_that_it_has_not_changed_and_where_the_API_stands()
+    {
+        var address = new Uri(app.Address, "/openapi/v1.json");
+        using var first = await TestApp.Http.GetAsync(address);
+        Assert.Equal(app.Address.ToString().TrimEnd('/'), JsonElement.Parse(await first.Content.ReadAsStringAsync()).GetProperty("servers")[0].GetProperty("url").GetString());
+        using var again = new HttpRequestMessage(HttpMethod.Get, address) { Headers = { IfNoneMatch = { first.Headers.ETag! } } };
+        using var answer = await TestApp.Http.SendAsync(again);
+        Assert.Equal(System.Net.HttpStatusCode.NotModified, answer.StatusCode);
+    }
+
     [Fact]
     public async Task The_reference_page_lists_every_operation()
     {
