@@ -154,6 +154,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             await old.StopAsync(folder, PostgresStop.Fast, log);
             old.Endpoint.Remove();
+            await Postmaster.FindAsync(folder, cancel); // a killed one that nobody has taken note of yet still has its number: its file would stop the start
             return null;
         }
     }

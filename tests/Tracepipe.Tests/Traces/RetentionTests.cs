@@ -93,4 +93,49 @@ public sealed class RetentionTests(TracesApp app) : IClassFixture<TracesApp>
         Assert.DoesNotContain(app.OnDisk, f => f.EndsWith(Guid.Parse(address[^36..]).ToString("N"), StringComparison.Ordinal));
         app.Clock.MoveTo(was);
     }
+
+    // Seen to fail when the sweep went by the age of the file alone.
+    [Fact]
+    public async Task A_sweep_leaves_alone_what_is_just_arriving()
+    {
+        var was = app.Clock.GetUtcNow();
+        var key = (await app.NewFullKeyAsync(await app.NewOwnerAsync())).Secret;
+        var file = TracesApp.Trace(400_000);
+        using var slow = new HalfWay(file);
+        var form = new MultipartFormDataContent { { new StringContent("checkout"), "suite_id" }, { slow, "trace", "trace.json" } };
+        var sending = app.CallAsync(key, "/v1/sessions", HttpMethod.Post, form);
+        await slow.IsThere;
+        await TestApp.EventuallyAsync(() => Task.FromResult(app.OnDisk.Any(f => f.Contains("incoming", StringComparison.Ordinal))), there => there);
+        app.Clock.Advance(TimeSpan.FromDays(3));
+        await app.Services.GetRequiredService<TraceUploads>().SweepAsync(CancellationToken.None);
+        app.Clock.MoveTo(was);
+        slow.GoOn();
+        using var answer = await sending;
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+    }
+
+    /// <summary>A file that is sent by half, and whole when it is told to go on.</summary>
+    private sealed class HalfWay(byte[] file) : HttpContent
+    {
+        private readonly TaskCompletionSource sent = new(TaskCreationOptions.RunContinuationsAsynchronously), told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task IsThere => sent.Task;
+
+        public void GoOn() => told.TrySetResult();
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(file.AsMemory(0, file.Length / 2));
+            await stream.FlushAsync();
+            sent.TrySetResult();
+            await told.Task;
+            await stream.WriteAsync(file.AsMemory(file.Length / 2));
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = file.Length;
+            return true;
+        }
+    }
 }

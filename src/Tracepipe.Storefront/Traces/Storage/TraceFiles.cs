@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 
 namespace Tracepipe.Storefront.Traces.Storage;
@@ -8,6 +9,8 @@ namespace Tracepipe.Storefront.Traces.Storage;
 /// </summary>
 internal sealed class TraceFiles(string root, QuietThreads threads)
 {
+    private readonly ConcurrentDictionary<Guid, byte> held = new();
+
     public string Root { get; } = root;
 
     /// <summary>Opens the place where a file arrives. Opening it again continues what is there.</summary>
@@ -16,6 +19,9 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
         Directory.CreateDirectory(Path.Combine(Root, "incoming"));
         return new FileStream(IncomingPath(id), new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0, Options = FileOptions.Asynchronous });
     }
+
+    /// <summary>A request of this process is at work on what arrives there, until this is disposed: no sweep takes it away.</summary>
+    public IDisposable Hold(Guid id) => new Held(held, id);
 
     /// <summary>How many bytes have arrived.</summary>
     public long IncomingBytes(Guid id) => new FileInfo(IncomingPath(id)) is { Exists: true } file ? file.Length : 0;
@@ -70,6 +76,9 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
         }
     }
 
+    /// <summary>Whether a request of this process is at work on it.</summary>
+    public bool IsHeld(Guid id) => held.ContainsKey(id);
+
     /// <summary>All that has arrived and has no name yet.</summary>
     public IEnumerable<(Guid Id, DateTimeOffset ChangedAt)> Incoming()
     {
@@ -90,4 +99,18 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
 
     private static FileStream Open(string path) =>
         new(path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.Read | FileShare.Delete, BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
+
+    private sealed class Held : IDisposable
+    {
+        private readonly ConcurrentDictionary<Guid, byte> all;
+        private readonly Guid id;
+
+        public Held(ConcurrentDictionary<Guid, byte> all, Guid id)
+        {
+            (this.all, this.id) = (all, id);
+            all[id] = 0;
+        }
+
+        public void Dispose() => all.TryRemove(id, out _);
+    }
 }

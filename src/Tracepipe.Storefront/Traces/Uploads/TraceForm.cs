@@ -32,6 +32,7 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
         if (slot is null) return (null, UploadSlots.Full);
 
         var id = Guid.CreateVersion7(clock.GetUtcNow());
+        using var atWork = files.Hold(id);
         Received? trace = null;
         try
         {

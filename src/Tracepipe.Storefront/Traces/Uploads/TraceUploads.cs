@@ -98,7 +98,7 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
         Answer<IReadOnlyList<(Guid Organization, Guid Id)>>? due = null;
         await database.WorkReadAsync(q => due = q.List($"select organization_id, id from trace_uploads where expires_at <= {now} limit 1000", r => (r.GetGuid(0), r.GetGuid(1))), cancel);
         foreach (var (organization, id) in due!.Value) await ForgetAsync(organization, id, cancel);
-        var old = files.Incoming().Where(f => f.ChangedAt < now - Silence).Select(f => f.Id).ToArray();
+        var old = files.Incoming().Where(f => f.ChangedAt < now - Silence && !files.IsHeld(f.Id)).Select(f => f.Id).ToArray();
         if (old.Length == 0) return;
         Answer<IReadOnlyList<Guid>>? live = null;
         await database.WorkReadAsync(q => live = q.List($"select id from trace_uploads where id = any ({old}) and session_id is null", r => r.GetGuid(0)), cancel);
