@@ -42,7 +42,7 @@ public sealed class ChartTests(BrowserFixture browser, TestApp app) : ProductTes
         await IsFlawlessAsync(page, $"ui/chart-table-{width}");
 
         // The pointer on a day tells its numbers.
-        var box = (await page.Locator($"#tokens {Plot} .u-over").BoundingBoxAsync())!;
+        var box = (await TestApp.EventuallyAsync(() => page.Locator($"#tokens {Plot} .u-over").BoundingBoxAsync(), b => b is not null))!; // a chart is drawn anew after a change of width
         await page.Mouse.MoveAsync(box.X + (box.Width * 0.985f), box.Y + (box.Height / 2));
         await Expect(page.Locator($"#tokens {Plot} [data-row]").First).ToHaveTextAsync("claude-sonnet30,000");
 
