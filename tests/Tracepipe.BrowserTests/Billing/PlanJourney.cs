@@ -196,7 +196,7 @@ public sealed class PlanJourney(BrowserFixture browser, PlanShop app) : ProductT
         await page.GotoAsync(Url("/billing/cancel"));
         await Expect(page).ToHaveURLAsync(Url(person, "/billing/cancel"));
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Checkout canceled", Level = 1 })).ToBeVisibleAsync();
-        await IsFlawlessAsync(page, "billing/cancel");
+        await IsFlawlessAsync(page, "billing/cancel", isOnlyHere: true);
         await page.GetByRole(AriaRole.Link, new() { Name = "Back to plans" }).ClickAsync();
         await Expect(walk.Button("Choose Pro")).ToBeVisibleAsync();
         await page.GotoAsync(Url("/billing/success?session_id=cs_test_unknown"));
@@ -223,12 +223,12 @@ public sealed class LateWebhookJourney(BrowserFixture browser, PlanShop app) : P
         await walk.PayAsync(PlanWalk.Visa, "Subscribe");
         await walk.IsThankedAsync("Waiting for the confirmation of your payment");
         await Expect(page.GetByText("Pro plan")).ToBeVisibleAsync();
-        await IsFlawlessAsync(page, $"billing/success-waiting-{seconds}");
+        await IsFlawlessAsync(page, $"billing/success-waiting-{seconds}", isOnlyHere: true);
         app.Clock.Advance(TimeSpan.FromSeconds(seconds));
         if (seconds > 30)
         {
             await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Stripe has not confirmed the payment yet" })).ToBeVisibleAsync();
-            await IsFlawlessAsync(page, "billing/success-late");
+            await IsFlawlessAsync(page, "billing/success-late", isOnlyHere: true);
         }
         await page.EvaluateAsync("window.stayed = true");
         await app.CatchUp.RunAsync(CancellationToken.None); // what a late webhook would bring

@@ -40,10 +40,19 @@ public abstract class ProductTest(BrowserFixture browser, TestApp app) : Browser
     };
 
     /// <summary>What is wrong with a page as it stands: the rules of axe in the colours it was opened in, sideways scroll, at 360 px too.</summary>
-    protected static async Task<IReadOnlyList<string>> FlawsAsync(IPage page, string picture)
+    /// <param name="isOnlyHere">No other window is opened at this: its contrast in the other colours is looked at, too.</param>
+    protected static async Task<IReadOnlyList<string>> FlawsAsync(IPage page, string picture, bool isOnlyHere = false)
     {
         List<string> flaws = [.. (await Axe.ViolationsAsync(page)).Select(v => $"{picture}: {v}")];
-        await PicturesAsync(page, picture);
+        var isDark = await page.EvaluateAsync<bool>("matchMedia('(prefers-color-scheme: dark)').matches");
+        await PictureAsync(page, picture + (isDark ? "-dark" : "-light"));
+        if ((isOnlyHere || WantsPictures) && page.Frames.Count == 1) // a form of Stripe's within it is told its colours once
+        {
+            await page.EmulateMediaAsync(new() { ColorScheme = isDark ? ColorScheme.Light : ColorScheme.Dark });
+            if (isOnlyHere) flaws.AddRange((await Axe.ViolationsAsync(page, "color-contrast")).Select(v => $"{picture} in the other colours: {v}"));
+            await PictureAsync(page, picture + (isDark ? "-light" : "-dark"));
+            await page.EmulateMediaAsync(new() { ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light });
+        }
         if (await SlidesAsync(page)) flaws.Add(picture + ": scrolls sideways");
         if (page.ViewportSize is { Width: < 400 } size)
         {
@@ -54,20 +63,8 @@ public abstract class ProductTest(BrowserFixture browser, TestApp app) : Browser
         return flaws;
     }
 
-    /// <summary>When pictures are wanted: the page in both colours.</summary>
-    private static async Task PicturesAsync(IPage page, string name)
-    {
-        if (!WantsPictures) return;
-        var isDark = await page.EvaluateAsync<bool>("matchMedia('(prefers-color-scheme: dark)').matches");
-        await PictureAsync(page, name + (isDark ? "-dark" : "-light"));
-        if (page.Frames.Count > 1) return; // a form of Stripe's within it is told its colours once
-        await page.EmulateMediaAsync(new() { ColorScheme = isDark ? ColorScheme.Light : ColorScheme.Dark });
-        await PictureAsync(page, name + (isDark ? "-light" : "-dark"));
-        await page.EmulateMediaAsync(new() { ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light });
-    }
-
     /// <summary>Fails when anything is wrong with a page as it stands.</summary>
-    protected static async Task IsFlawlessAsync(IPage page, string picture) => None(await FlawsAsync(page, picture));
+    protected static async Task IsFlawlessAsync(IPage page, string picture, bool isOnlyHere = false) => None(await FlawsAsync(page, picture, isOnlyHere));
 
     protected static void None(IReadOnlyList<string> flaws) => Assert.True(flaws.Count == 0, string.Join(Environment.NewLine, flaws));
 }

@@ -38,7 +38,7 @@ public sealed class EveryPage(BrowserFixture browser, TestApp app) : ProductTest
         {
             await page.GotoAsync(Url("/"));
             await page.GetByRole(AriaRole.Button, new() { Name = "Open menu" }).ClickAsync();
-            await walk.LookAsync("landing-menu");
+            await walk.LookAsync("landing-menu", isOnlyHere: true);
         }
         walk.Ends();
     }
@@ -125,12 +125,12 @@ public sealed class EveryPage(BrowserFixture browser, TestApp app) : ProductTest
         await walk.OpenAsync("/o/somebody-else/keys", "Page not found", "not-found-signed-in");
         await page.GotoAsync(Url(home + "/dashboard"));
         await page.GetByRole(AriaRole.Button, new() { Name = width < 768 ? "Open menu" : "Account menu" }).ClickAsync();
-        await walk.LookAsync("menu");
+        await walk.LookAsync("menu", isOnlyHere: true);
         if (width >= 768)
         {
             await page.Keyboard.PressAsync("Escape");
             await page.GetByRole(AriaRole.Button, new() { Name = "Switch organization" }).ClickAsync();
-            await walk.LookAsync("menu-organizations");
+            await walk.LookAsync("menu-organizations", isOnlyHere: true);
         }
         walk.Ends();
     }
@@ -176,7 +176,7 @@ public sealed class EveryPage(BrowserFixture browser, TestApp app) : ProductTest
             await LookAsync(picture);
         }
 
-        public async Task LookAsync(string picture) => flaws.AddRange(await FlawsAsync(page, $"pages/{picture}-{width}"));
+        public async Task LookAsync(string picture, bool isOnlyHere = false) => flaws.AddRange(await FlawsAsync(page, $"pages/{picture}-{width}", isOnlyHere));
 
         public void Ends() => None(flaws);
     }

@@ -148,13 +148,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
         return value is null or DBNull ? default! : (T)value;
     }
 
-    public async Task ExecuteAsync(string sql)
-    {
-        await using var connection = new NpgsqlConnection(ConnectionString);
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
-    }
+    public Task ExecuteAsync(string sql) => TestServers.ExecuteAsync(ConnectionString, sql);
 
     /// <summary>Calls the API with a key.</summary>
     public async Task<HttpResponseMessage> CallAsync(string key, string path, HttpMethod? method = null, HttpContent? content = null)

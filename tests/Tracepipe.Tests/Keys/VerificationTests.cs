@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Tests.App;
@@ -272,5 +273,17 @@ public sealed class VerificationTests(KeysApp app) : IClassFixture<KeysApp>
         Assert.InRange(app.Clock.GetUtcNow() - new DateTimeOffset(await app.ScalarAsync<DateTime>($"select last_used_at from api_keys where id = '{id}'")), TimeSpan.Zero, TimeSpan.FromMinutes(1));
         var (listed, _) = await app.Services.GetRequiredService<KeyRing>().ListAsync(owner.OrganizationId, null, null, default);
         Assert.Equal(7, listed.Single().RequestsIn24Hours);
+    }
+
+    // Seen to fail when the last write was given what others had left of the stop's time.
+    [Fact]
+    public async Task What_was_counted_last_is_written_even_when_the_time_of_the_stop_is_used_up()
+    {
+        var owner = await app.NewOwnerAsync();
+        var (_, id) = await app.NewKeyAsync(owner);
+        using var log = new KeyUseLog(app.Services.GetRequiredService<Database>(), app.Clock, app.Services.GetRequiredService<ILogger<KeyUseLog>>());
+        log.Of(owner.OrganizationId, id, id).Count(app.Clock.GetUtcNow());
+        await log.StopAsync(new CancellationToken(canceled: true));
+        Assert.Equal(1, await app.ScalarAsync<long>($"select requests from api_keys where id = '{id}'"));
     }
 }

@@ -102,10 +102,11 @@ public sealed class RetentionTests(TracesApp app) : IClassFixture<TracesApp>
         var key = (await app.NewFullKeyAsync(await app.NewOwnerAsync())).Secret;
         var file = TracesApp.Trace(400_000);
         using var slow = new HalfWay(file);
+        var before = app.OnDisk;
         var form = new MultipartFormDataContent { { new StringContent("checkout"), "suite_id" }, { slow, "trace", "trace.json" } };
         var sending = app.CallAsync(key, "/v1/sessions", HttpMethod.Post, form);
         await slow.IsThere;
-        await TestApp.EventuallyAsync(() => Task.FromResult(app.OnDisk.Any(f => f.Contains("incoming", StringComparison.Ordinal))), there => there);
+        await TestApp.EventuallyAsync(() => Task.FromResult(app.OnDisk.Except(before).Any()), there => there);
         app.Clock.Advance(TimeSpan.FromDays(3));
         await app.Services.GetRequiredService<TraceUploads>().SweepAsync(CancellationToken.None);
         app.Clock.MoveTo(was);

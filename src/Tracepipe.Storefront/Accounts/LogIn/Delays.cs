@@ -55,19 +55,23 @@ internal sealed class Delays(Database database, IOptions<AccountsOptions> option
         var now = clock.GetUtcNow();
         var keys = new NpgsqlParameter { Value = tried.Select(t => t.Key).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea };
         await using var transaction = await database.BeginWorkAsync(cancel);
-        // The idle update locks each row, in one order for all, so that tries do not deadlock each other.
+        // The update locks each row, in one order for all, so that tries do not deadlock each other. A row from the future was written before the clock was set back: its wait begins now.
         var found = await transaction.ListAsync($"""
             insert into tries (key, count, at, free_at) select k, 0, {now}, {now} from unnest({keys}) k order by k
-            on conflict (key) do update set count = tries.count
-            returning key, count, at, free_at
-            """, r => (Key: r.GetFieldValue<byte[]>(0), Count: r.GetDouble(1), At: r.GetFieldValue<DateTimeOffset>(2), FreeAt: r.GetFieldValue<DateTimeOffset>(3)), cancel);
+            on conflict (key) do update set at = least(tries.at, {now}), free_at = least(tries.free_at, {now} + (tries.free_at - tries.at))
+            returning key, count, at, free_at, at = {now}
+            """, r => (Key: r.GetFieldValue<byte[]>(0), Count: r.GetDouble(1), At: r.GetFieldValue<DateTimeOffset>(2), FreeAt: r.GetFieldValue<DateTimeOffset>(3), IsOfNow: r.GetBoolean(4)), cancel);
 
         var freeAt = found.Max(f => f.FreeAt);
-        if (freeAt > now) return Math.Max(1, (int)Math.Ceiling((freeAt - now).TotalSeconds));
+        if (freeAt > now)
+        {
+            if (found.Any(f => f.IsOfNow && f.FreeAt > now)) await transaction.CommitAsync(cancel); // else the wait would begin anew with every try
+            return Math.Max(1, (int)Math.Ceiling((freeAt - now).TotalSeconds));
+        }
 
         await transaction.ReadAsync(q =>
         {
-            foreach (var (key, count, at, _) in found)
+            foreach (var (key, count, at, _, _) in found)
             {
                 var free = tried.First(t => t.Key.AsSpan().SequenceEqual(key)).Free;
                 var faded = count * Math.Pow(0.5, Math.Max(0, (now - at) / HalfLife)) + 1;
@@ -81,11 +85,10 @@ internal sealed class Delays(Database database, IOptions<AccountsOptions> option
     /// <summary>The try was right: its account (or device) starts anew, its network gets this one try back.</summary>
     public async Task GiveBackAsync(Tried forgiven, Tried? returned, CancellationToken cancel)
     {
-        var now = clock.GetUtcNow();
         await database.WorkReadAsync(q =>
         {
-            q.Execute($"update tries set count = 0, free_at = {now} where key = {forgiven.Key}");
-            if (returned is { } one) q.Execute($"update tries set count = greatest(count - 1, 0), free_at = {now} where key = {one.Key}");
+            q.Execute($"update tries set count = 0, free_at = at where key = {forgiven.Key}");
+            if (returned is { } one) q.Execute($"update tries set count = greatest(count - 1, 0), free_at = at where key = {one.Key}");
         }, cancel);
     }
 

@@ -34,31 +34,27 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
         var json = JsonSerializer.Serialize(request, JsonSerializerOptions.Web);
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json)));
         var due = atOnce ? now : now + Head;
-        Answer<StripeOperation?>? planned = null, again = null;
         Answer<(StripeOperation Operation, string Hash)>? found = null;
         await transaction.ReadAsync(q =>
         {
             // Whoever comes second at the same moment waits here, whichever of the two unique keys it meets first, and finds what the first one wrote down.
-            planned = q.First($"""
+            q.Execute($"""
                 insert into stripe_operations (organization_id, id, kind, subject, idempotency_key, request, request_hash, actor_kind, actor_id, created_at, due_at)
                 values ({organization}, {Guid.CreateVersion7()}, {write.Kind}, {subject}, {idempotencyKey}, {json}::jsonb, {hash}, {by.Kind}, {by.Id}::uuid, {now}, {due})
                 on conflict do nothing
-                returning organization_id, id, kind, subject, idempotency_key, request, state, answer, tries, actor_kind, actor_id, created_at
-                """, StripeOperation.Read);
-            again = q.First($"""
+                """);
+            q.Execute($"""
                 update stripe_operations set
                   attempt = attempt + 1, idempotency_key = {idempotencyKey} || '#' || (attempt + 1), request = {json}::jsonb, request_hash = {hash},
                   state = 'planned', failure = null, tries = 0, actor_kind = {by.Kind}, actor_id = {by.Id}::uuid, created_at = {now}, due_at = {due}
                 where organization_id = {organization} and kind = {write.Kind} and subject = {subject} and state = 'failed'
-                returning organization_id, id, kind, subject, idempotency_key, request, state, answer, tries, actor_kind, actor_id, created_at
-                """, StripeOperation.Read);
+                """);
             found = q.First($"""
                 select organization_id, id, kind, subject, idempotency_key, request, state, answer, tries, actor_kind, actor_id, created_at, request_hash
                 from stripe_operations where organization_id = {organization} and kind = {write.Kind} and subject = {subject}
                 """, r => (StripeOperation.Read(r), r.GetString(12)));
         }, cancel);
         if (atOnce) transaction.AfterCommit(_ => { Bell.Ring(); return Task.CompletedTask; });
-        if ((planned!.Value ?? again!.Value) is { } mine) return mine;
         var (operation, theirs) = found!.Value;
         if (operation is null) throw new InvalidOperationException($"The key {idempotencyKey} of {write.Kind} about {subject} is that of another operation.");
         if (!string.Equals(theirs, hash, StringComparison.Ordinal))

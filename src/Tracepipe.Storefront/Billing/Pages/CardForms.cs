@@ -10,12 +10,12 @@ internal static class CardForms
 {
     public static void MapCardForms(this IEndpointRouteBuilder routes)
     {
-        const string page = "/o/{org}/settings/billing/payment-methods";
-        routes.MapPost(page + "/{id}/default", MakeDefaultAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapPost(page + "/{id}/remove", RemoveAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapPost(page + "/{id}/expiry", ChangeExpiryAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapPost("/o/{org}/settings/billing/auto-billing", SwitchAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapGet(page + "/return", ReturnAsync).RequireAuthorization(Permissions.BillingWrite).ExcludeFromDescription();
+        var forms = routes.MapBillingForms();
+        forms.MapPost("/payment-methods/{id}/default", MakeDefaultAsync);
+        forms.MapPost("/payment-methods/{id}/remove", RemoveAsync);
+        forms.MapPost("/payment-methods/{id}/expiry", ChangeExpiryAsync);
+        forms.MapPost("/auto-billing", SwitchAsync);
+        routes.MapGet("/o/{org}/settings/billing/payment-methods/return", ReturnAsync).RequireAuthorization(Permissions.BillingWrite).ExcludeFromDescription();
     }
 
     private static async Task<IResult> MakeDefaultAsync(string org, string id, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel)

@@ -10,10 +10,10 @@ internal static class InvoiceForms
 {
     public static void MapInvoiceForms(this IEndpointRouteBuilder routes)
     {
-        const string page = "/o/{org}/settings/billing/invoices";
-        routes.MapPost(page + "/{id}/pay", PayAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapPost(page + "/details", SaveAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapGet(page + "/{id}/stripe", StripeAsync).RequireAuthorization(Permissions.BillingRead).ExcludeFromDescription();
+        var forms = routes.MapBillingForms();
+        forms.MapPost("/invoices/{id}/pay", PayAsync);
+        forms.MapPost("/invoices/details", SaveAsync);
+        routes.MapGet("/o/{org}/settings/billing/invoices/{id}/stripe", StripeAsync).RequireAuthorization(Permissions.BillingRead).ExcludeFromDescription();
     }
 
     private static async Task<IResult> PayAsync(string org, string id, [FromForm] string? back, Caller caller, UsageInvoices invoices, InvoiceReader reader, StripePages pages, HttpContext http, CancellationToken cancel)

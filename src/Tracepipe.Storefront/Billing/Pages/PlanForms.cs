@@ -10,7 +10,7 @@ internal static class PlanForms
 {
     public static void MapPlanForms(this IEndpointRouteBuilder routes)
     {
-        var forms = routes.MapGroup("/o/{org}/settings/billing").RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        var forms = routes.MapBillingForms();
         forms.MapPost("/plans/checkout", CheckoutAsync);
         forms.MapPost("/plans/lifetime", LifetimeAsync);
         forms.MapPost("/plans/change", ChangeAsync);

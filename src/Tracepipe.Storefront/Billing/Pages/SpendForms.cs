@@ -10,10 +10,10 @@ internal static class SpendForms
 {
     public static void MapSpendForms(this IEndpointRouteBuilder routes)
     {
-        const string page = "/o/{org}/settings/billing";
-        routes.MapPost(page + "/held-back/raise", RaiseAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapPost(page + "/held-back/pay", PayAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
-        routes.MapPost(page + "/credits/alert", AlertAsync).RequireAuthorization(Permissions.BillingWrite).RequireAntiforgery().ExcludeFromDescription();
+        var forms = routes.MapBillingForms();
+        forms.MapPost("/held-back/raise", RaiseAsync);
+        forms.MapPost("/held-back/pay", PayAsync);
+        forms.MapPost("/credits/alert", AlertAsync);
     }
 
     /// <summary>What a saved cap has done, in words.</summary>

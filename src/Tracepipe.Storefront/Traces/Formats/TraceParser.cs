@@ -176,13 +176,20 @@ internal sealed class TraceParser
                     member = MemberOf(ref reader);
                     argument = Argument.Other;
                     if (shape is Shape.Undecided) rootMemberIsEvents = reader.ValueTextEquals("traceEvents"u8);
-                    else if (reader.Read()) TakeMemberValue(ref reader); // in the same step; a value that is not whole here comes with the next piece
                 }
                 else if (depth <= 3 && member is Member.Arguments) TakeArgument(ref reader);
                 break;
             case JsonTokenType.StartObject or JsonTokenType.StartArray:
-                if (depth == 1) TakeMemberValue(ref reader);
-                else depth++;
+                if (depth == 1)
+                {
+                    if (rootMemberIsEvents && shape is Shape.Undecided)
+                    {
+                        BeginEvents(ref reader);
+                        break;
+                    }
+                    if (member is not Member.Other and not Member.Arguments) TakeValue(ref reader);
+                }
+                depth++;
                 break;
             case JsonTokenType.EndObject or JsonTokenType.EndArray:
                 if (--depth > 0) break;
@@ -191,23 +198,14 @@ internal sealed class TraceParser
                 End();
                 break;
             default:
-                if (depth == 1) TakeMemberValue(ref reader);
+                if (depth == 1)
+                {
+                    if (rootMemberIsEvents && shape is Shape.Undecided) BeginEvents(ref reader); // refuses
+                    if (member is not Member.Other) TakeValue(ref reader);
+                }
                 else if (argument is Argument.Name or Argument.DataType && reader.TokenType is JsonTokenType.String) TakeArgumentText(ref reader);
                 break;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void TakeMemberValue(ref Utf8JsonReader reader)
-    {
-        if (rootMemberIsEvents && shape is Shape.Undecided)
-        {
-            BeginEvents(ref reader);
-            return;
-        }
-        var isWhole = reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray);
-        if (member is not Member.Other && (isWhole || member is not Member.Arguments)) TakeValue(ref reader);
-        if (!isWhole) depth++;
     }
 
     private void TakeArgument(ref Utf8JsonReader reader)

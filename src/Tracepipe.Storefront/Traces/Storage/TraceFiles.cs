@@ -21,7 +21,11 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
     }
 
     /// <summary>A request of this process is at work on what arrives there, until this is disposed: no sweep takes it away.</summary>
-    public IDisposable Hold(Guid id) => new Held(held, id);
+    public IDisposable Hold(Guid id)
+    {
+        held[id] = 0;
+        return new Held(this, id);
+    }
 
     /// <summary>How many bytes have arrived.</summary>
     public long IncomingBytes(Guid id) => new FileInfo(IncomingPath(id)) is { Exists: true } file ? file.Length : 0;
@@ -100,17 +104,8 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
     private static FileStream Open(string path) =>
         new(path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.Read | FileShare.Delete, BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
 
-    private sealed class Held : IDisposable
+    private sealed class Held(TraceFiles files, Guid id) : IDisposable
     {
-        private readonly ConcurrentDictionary<Guid, byte> all;
-        private readonly Guid id;
-
-        public Held(ConcurrentDictionary<Guid, byte> all, Guid id)
-        {
-            (this.all, this.id) = (all, id);
-            all[id] = 0;
-        }
-
-        public void Dispose() => all.TryRemove(id, out _);
+        public void Dispose() => files.held.TryRemove(id, out _);
     }
 }
