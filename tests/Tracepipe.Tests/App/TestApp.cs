@@ -155,13 +155,24 @@ public class TestApp(TestServers servers) : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(method ?? HttpMethod.Get, new Uri(Address, path)) { Content = content };
         request.Headers.TryAddWithoutValidation("X-API-Key", key);
-        // a body that may be refused by its length waits for the server's word: a refusal closes the connection, and a client that is still writing then sees a broken pipe instead of the answer
-        request.Headers.ExpectContinue = content?.Headers.ContentLength > 1_000_000;
         return await Http.SendAsync(request);
     }
 
     /// <summary>A plain client without cookies.</summary>
-    public static HttpClient Http { get; } = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, Expect100ContinueTimeout = TimeSpan.FromSeconds(30) });
+    public static HttpClient Http { get; } = new(new Patient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, Expect100ContinueTimeout = TimeSpan.FromSeconds(30) }));
+
+    /// <summary>
+    /// Waits with a body that may be refused by its length for the server's word: a refusal closes the connection, and a client that is still writing sees a
+    /// broken pipe instead of the answer.
+    /// </summary>
+    private sealed class Patient(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.ExpectContinue ??= request.Content?.Headers.ContentLength > 1_000_000;
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
 
     /// <summary>Calls the sandbox with this app's secret key, as somebody behind the product's back would.</summary>
     public async Task<JsonElement> StripeAsync(HttpMethod method, string path, Dictionary<string, string>? form = null)

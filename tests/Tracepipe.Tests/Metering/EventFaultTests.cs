@@ -10,24 +10,26 @@ public sealed class EventFaultTests(EventsApp app) : IClassFixture<EventsApp>
     [Fact]
     public async Task When_the_database_breaks_connections_all_the_time_everything_is_counted_once_in_the_end()
     {
-        var organization = await app.NewOrganizationAsync();
+        await using var own = new EventsApp(app.Servers); // its pool keeps broken connections for a while
+        await own.InitializeAsync();
+        var organization = await own.NewOrganizationAsync();
         using var stop = new CancellationTokenSource();
         var killing = Task.Run(async () =>
         {
             using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(40));
             while (!stop.IsCancellationRequested)
             {
-                await app.ExecuteAsync("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'tracepipe_work' and pid <> pg_backend_pid()");
+                await own.ExecuteAsync("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'tracepipe_work' and pid <> pg_backend_pid()");
                 await timer.WaitForNextTickAsync();
             }
         });
         var refused = 0;
         await Parallel.ForEachAsync(Enumerable.Range(0, 60), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (n, _) =>
         {
-            var batch = EventsApp.List(Enumerable.Range(0, 50).Select(i => app.Event(organization, $"k{n}-{i}", 1, app.Clock.GetUtcNow())).ToList());
+            var batch = EventsApp.List(Enumerable.Range(0, 50).Select(i => own.Event(organization, $"k{n}-{i}", 1, own.Clock.GetUtcNow())).ToList());
             await TestApp.EventuallyAsync(async () =>
             {
-                var answer = await app.ReportAsync(batch);
+                var answer = await own.ReportAsync(batch);
                 if (answer.Status == 202) Assert.Equal(0, answer.Body.GetProperty("rejected").GetInt32() + answer.Body.GetProperty("conflicts").GetInt32());
                 else Interlocked.Increment(ref refused);
                 return answer.Status;
@@ -36,7 +38,7 @@ public sealed class EventFaultTests(EventsApp app) : IClassFixture<EventsApp>
         await stop.CancelAsync();
         await killing;
         Assert.True(refused > 0, "No connection was broken at work: the test showed nothing.");
-        Assert.Equal((3000L, 3000m, 3000m, 3000L), await app.StoredAsync(organization));
+        Assert.Equal((3000L, 3000m, 3000m, 3000L), await own.StoredAsync(organization));
     }
 
     [Fact]

@@ -74,12 +74,22 @@ public sealed class ProductProcess : IAsyncDisposable
         return process.ExitCode;
     }
 
-    /// <summary>A port nobody listens on now.</summary>
+    /// <summary>A port that nobody listens on. It lies below those that systems give to outgoing connections, of which a test run makes thousands: one of them may take such a port before the program does.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(12_000, 32_000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode is SocketError.AddressAlreadyInUse or SocketError.AccessDenied)
+            {
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()
