@@ -37,6 +37,8 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
         Answer<(StripeOperation Operation, string Hash)>? found = null;
         await transaction.ReadAsync(q =>
         {
+            // What somebody else has written down he may have sent already: from here on "not reached" says nothing about it.
+            q.Execute($"update stripe_operations set state = 'unknown' where organization_id = {organization} and kind = {write.Kind} and subject = {subject} and state = 'planned'");
             // Whoever comes second at the same moment waits here, whichever of the two unique keys it meets first, and finds what the first one wrote down.
             q.Execute($"""
                 insert into stripe_operations (organization_id, id, kind, subject, idempotency_key, request, request_hash, actor_kind, actor_id, created_at, due_at)
@@ -101,7 +103,7 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
         var now = clock.GetUtcNow();
         Answer<IReadOnlyList<StripeOperation>>? due = null;
         await database.WorkReadAsync(q => due = q.List($"""
-            update stripe_operations o set due_at = {now + Head}
+            update stripe_operations o set due_at = {now + Head}, state = 'unknown'
             from (select organization_id, id from stripe_operations where state in ('planned', 'unknown') and due_at <= {now} order by due_at limit 8 for update skip locked) d
             where o.organization_id = d.organization_id and o.id = d.id
             returning o.organization_id, o.id, o.kind, o.subject, o.idempotency_key, o.request, o.state, o.answer, o.tries, o.actor_kind, o.actor_id, o.created_at
@@ -113,13 +115,7 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
     private async Task ResumeAsync(StripeOperation operation, CancellationToken cancel)
     {
         var write = Writes[operation.Kind];
-        if (!await write.IsStillWantedAsync(operation, cancel))
-        {
-            await StoreAsync(operation, OperationState.Failed, "No longer wanted: something newer took its place.", clock.GetUtcNow(), isDefinite: true);
-            return;
-        }
-        var outcome = await PerformAsync(operation, Patience.OfWorker);
-        if (outcome.Answer is not { } answer) return;
+        if ((await write.IsStillWantedAsync(operation, cancel) ? (await PerformAsync(operation, Patience.OfWorker)).Answer : await GiveUpAsync(write, operation)) is not { } answer) return;
         try
         {
             await write.ResumedAsync(operation, answer, cancel);
@@ -128,6 +124,26 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
         {
             AfterwardsFailed(log, operation.Kind, operation.Id, Reason(failure)); // the write itself stands; Stripe's event brings the rest
         }
+    }
+
+    /// <summary>Something newer took its place, so it is not sent any more; but whoever planned it may have sent it.</summary>
+    /// <returns>What it has made; null when nothing, or when that could not be seen now.</returns>
+    private async Task<StripeObject?> GiveUpAsync(StripeWrite write, StripeOperation operation)
+    {
+        try
+        {
+            if (await write.LookAsync(stripe.Client, operation, Patience.OfWorker.Read, CancellationToken.None) is { } made)
+            {
+                await SettleAsync(write, operation, made);
+                return made;
+            }
+            await StoreAsync(operation, OperationState.Failed, "No longer wanted: something newer took its place.", clock.GetUtcNow(), isDefinite: true);
+        }
+        catch (StripeException failure)
+        {
+            await StoreAsync(operation, OperationState.Unknown, Reason(failure), clock.GetUtcNow() + Pause(operation.Tries, failure.RetryAfter), isDefinite: false);
+        }
+        return null;
     }
 
     private async Task<StripeObject> SendAsync(StripeWrite write, StripeOperation operation, Patience patience)
