@@ -119,6 +119,25 @@ public sealed class CancelTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
         await TestApp.EventuallyAsync(async () => Assert.Single(await app.AtStripeAsync(buyer.Organization, "checkout/sessions", "")).Text("status"), status => status == "expired");
     }
 
+    // Seen to fail when only what was known to be in doubt stayed so.
+    [Fact]
+    public async Task What_a_process_had_sent_before_it_died_is_in_doubt_too()
+    {
+        var buyer = await app.NewBuyerAsync();
+        app.Faults.Reached = (place, _) => place is "operation.answered" ? throw new InvalidOperationException("The process ends here.") : Task.CompletedTask;
+        using (var cut = await buyer.SendAsync(HttpMethod.Post, $"{buyer.Account}/credits/checkout", """{"amount_usd":5}""")) Assert.Equal(500, (int)cut.StatusCode);
+        app.Faults.Reached = null;
+        await app.FaultAsync("rate_limit", "POST", "/v1/checkout/sessions", 6);
+        await TestApp.EventuallyAsync(async () =>
+        {
+            app.Clock.Advance(TimeSpan.FromSeconds(1));
+            app.Operations.Bell.Ring();
+            return await app.ScalarAsync<string>($"select state from stripe_operations where organization_id = '{buyer.Organization}' and kind = 'checkout.create'");
+        }, state => state is "done" or "failed");
+        Assert.Equal("done", await app.ScalarAsync<string>($"select state from stripe_operations where organization_id = '{buyer.Organization}' and kind = 'checkout.create'"));
+        await app.HealAsync();
+    }
+
     // Seen to fail when what something newer had overtaken was written off unseen: a charge stood at Stripe for a change that counted as never made.
     [Fact]
     public async Task A_change_in_doubt_that_a_cancellation_has_overtaken_is_looked_for_before_it_is_given_up()
