@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Tracepipe.Storefront.Platform;
 using Xunit;
 
@@ -79,7 +80,7 @@ public sealed class ProductProcess : IAsyncDisposable
     {
         while (true)
         {
-            var port = Random.Shared.Next(12_000, 32_000);
+            var port = RandomNumberGenerator.GetInt32(12_000, 32_000);
             try
             {
                 using var listener = new TcpListener(IPAddress.Loopback, port);
