@@ -47,7 +47,7 @@ public sealed class BillingPictures(BrowserFixture browser, PlanShop app) : Prod
         await LookAsync("plans-canceling", "Reactivate Pro first", "/settings/billing/plans");
         await SetAsync("ends_at = null, canceled_at = null, next_tier = 'starter', next_at = period_end");
         await LookAsync("scheduled", "The plan changes to Starter");
-        await LookAsync("plans-scheduled", "Keep Pro", "/settings/billing/plans");
+        await LookAsync("plans-scheduled", "You are on Pro. Changes to Starter on", "/settings/billing/plans");
         await SetAsync("next_tier = null, next_at = null, status = 'past_due', past_due_since = now(), grace_until = now() + interval '7 days'");
         await LookAsync("past-due", "The renewal of Pro was not paid");
         await Expect(page.Locator(".alert[data-tone=danger]")).ToContainTextAsync("The renewal of Pro was not paid");
