@@ -5,5 +5,8 @@ internal static class Long
 {
     public static bool IsWanted { get; } = Environment.GetEnvironmentVariable("TRACEPIPE_LONG") == "1";
 
+    /// <summary>Where a long run begins: <c>TRACEPIPE_FROM=5000</c> goes on where an earlier one was broken off.</summary>
+    public static int From { get; } = IsWanted && int.TryParse(Environment.GetEnvironmentVariable("TRACEPIPE_FROM"), out var from) ? from : 0;
+
     public static int Or(int shortly, int atLength) => IsWanted ? atLength : shortly;
 }

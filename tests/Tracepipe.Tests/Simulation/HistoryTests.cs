@@ -28,10 +28,10 @@ public sealed class HistoryTests(SimulationApp app) : IClassFixture<SimulationAp
     {
         var failed = new List<string>();
         var histories = Long.Or(25, 10_000);
-        for (var from = 0; from < histories; from += AtOnce)
+        for (var from = Long.From; from < histories; from += AtOnce)
         {
             // In a long run decades would pass, and cards expire: every so many histories begin anew.
-            await using var other = from == 0 ? null : new SimulationApp(app.Servers);
+            await using var other = from == Long.From ? null : new SimulationApp(app.Servers);
             if (other is not null) await other.InitializeAsync();
             for (var seed = from; seed < Math.Min(from + AtOnce, histories); seed++)
             {
