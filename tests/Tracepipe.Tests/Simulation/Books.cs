@@ -65,6 +65,7 @@ internal sealed class Books(SimulationApp app, Guid[] organizations)
     ];
 
     private readonly Dictionary<(Guid, DateOnly), long> charged = [];
+
     // Asked after every step: to plan these statements each time would take longer than all that is looked at.
     private readonly string session = new NpgsqlConnectionStringBuilder(app.ConnectionString) { MaxAutoPrepare = 40, AutoPrepareMinUsages = 2 }.ConnectionString;
 

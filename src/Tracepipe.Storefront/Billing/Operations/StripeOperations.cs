@@ -115,7 +115,8 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
     private async Task ResumeAsync(StripeOperation operation, CancellationToken cancel)
     {
         var write = Writes[operation.Kind];
-        if ((await write.IsStillWantedAsync(operation, cancel) ? (await PerformAsync(operation, Patience.OfWorker)).Answer : await GiveUpAsync(write, operation)) is not { } answer) return;
+        var outcome = await write.IsStillWantedAsync(operation, cancel) ? await PerformAsync(operation, Patience.OfWorker) : await GiveUpAsync(write, operation);
+        if (outcome.Answer is not { } answer) return;
         try
         {
             await write.ResumedAsync(operation, answer, cancel);
@@ -127,23 +128,22 @@ internal sealed partial class StripeOperations(Database database, StripeConnecti
     }
 
     /// <summary>Something newer took its place, so it is not sent any more; but whoever planned it may have sent it.</summary>
-    /// <returns>What it has made; null when nothing, or when that could not be seen now.</returns>
-    private async Task<StripeObject?> GiveUpAsync(StripeWrite write, StripeOperation operation)
+    private async Task<Outcome> GiveUpAsync(StripeWrite write, StripeOperation operation)
     {
         try
         {
-            if (await write.LookAsync(stripe.Client, operation, Patience.OfWorker.Read, CancellationToken.None) is { } made)
+            if (await write.LookAsync(stripe.Client, operation, Patience.OfWorker.Read, CancellationToken.None) is not { } made)
             {
-                await SettleAsync(write, operation, made);
-                return made;
+                await StoreAsync(operation, OperationState.Failed, "No longer wanted: something newer took its place.", clock.GetUtcNow(), isDefinite: true);
+                return new Outcome(Ending.Refused);
             }
-            await StoreAsync(operation, OperationState.Failed, "No longer wanted: something newer took its place.", clock.GetUtcNow(), isDefinite: true);
+            await SettleAsync(write, operation, made);
+            return new Outcome(Ending.Done, made);
         }
         catch (StripeException failure)
         {
-            await StoreAsync(operation, OperationState.Unknown, Reason(failure), clock.GetUtcNow() + Pause(operation.Tries, failure.RetryAfter), isDefinite: false);
+            return await FailedAsync(write, operation, failure);
         }
-        return null;
     }
 
     private async Task<StripeObject> SendAsync(StripeWrite write, StripeOperation operation, Patience patience)

@@ -8,6 +8,8 @@ namespace Tracepipe.Storefront.Billing.Pages;
 /// <summary>What the forms of the page Payment methods post to, and where the browser comes back from Stripe. Each leads to the page, which says what happened.</summary>
 internal static class CardForms
 {
+    private const string Page = "/payment-methods";
+
     public static void MapCardForms(this IEndpointRouteBuilder routes)
     {
         var forms = routes.MapBillingForms();
@@ -38,21 +40,15 @@ internal static class CardForms
     private static async Task<IResult> SwitchAsync(string org, [FromForm] bool enabled, [FromForm] string? back, Caller caller, BillingAccounts accounts, HttpContext http, CancellationToken cancel)
     {
         await accounts.SetAutoBillingAsync(caller.OrganizationId, enabled, Actor.Of(caller), cancel);
-        Flash.Set(http, Tone.Success, enabled ? "Auto-billing is on: use beyond plan and credits is charged to the default card." : "Auto-billing is off: no card pays for use any more.");
-        if (!string.Equals(back, "billing", StringComparison.Ordinal)) return Back(http, org);
-        http.Response.Headers.Location = $"/o/{Uri.EscapeDataString(org)}/settings/billing";
-        return TypedResults.StatusCode(StatusCodes.Status303SeeOther);
+        return BillingForms.Back(http, org, back is "billing" ? "" : Page, Tone.Success,
+            enabled ? "Auto-billing is on: use beyond plan and credits is charged to the default card." : "Auto-billing is off: no card pays for use any more.");
     }
 
     // The query is a hint only: what became of the card is asked of Stripe, and whose it is, too.
     private static async Task<IResult> ReturnAsync(string org, string? setup_intent, Caller caller, PaymentMethods methods, HttpContext http, CancellationToken cancel)
     {
         var finished = await methods.FinishAsync(caller.OrganizationId, setup_intent ?? "", Actor.Of(caller), cancel);
-        if (finished.Problem is { Status: 502 })
-        {
-            Flash.Set(http, Tone.Warning, "Stripe cannot be reached right now. If the card was saved, it appears here as soon as Stripe answers.");
-            return Back(http, org);
-        }
+        if (finished.Problem is { Status: 502 }) return BillingForms.Back(http, org, Page, Tone.Warning, "Stripe cannot be reached right now. If the card was saved, it appears here as soon as Stripe answers.");
         if (!finished.IsDone) return Refused(http, org, finished.Problem);
         var (tone, text) = finished.Value.Progress switch
         {
@@ -60,27 +56,12 @@ internal static class CardForms
             SetupProgress.StillChecking => (Tone.Info, "Your bank is still checking the card. It appears here when that is done."),
             _ => (Tone.Danger, $"The card was not saved: {finished.Value.Reason ?? "it was not confirmed."} Try again, or use another card."),
         };
-        Flash.Set(http, tone, text);
-        return Back(http, org);
+        return BillingForms.Back(http, org, Page, tone, text);
     }
 
-    private static IResult Back(HttpContext http, string org, Problem? problem, Func<string> done)
-    {
-        if (problem is not null) return Refused(http, org, problem);
-        Flash.Set(http, Tone.Success, done());
-        return Back(http, org);
-    }
+    private static IResult Back(HttpContext http, string org, Problem? problem, Func<string> done) =>
+        problem is null ? BillingForms.Back(http, org, Page, Tone.Success, done()) : Refused(http, org, problem);
 
-    private static IResult Refused(HttpContext http, string org, Problem problem)
-    {
-        if (problem.Status == StatusCodes.Status404NotFound) return TypedResults.NotFound();
-        Flash.Set(http, Tone.Danger, problem.Message);
-        return Back(http, org);
-    }
-
-    private static IResult Back(HttpContext http, string org)
-    {
-        http.Response.Headers.Location = $"/o/{Uri.EscapeDataString(org)}/settings/billing/payment-methods";
-        return TypedResults.StatusCode(StatusCodes.Status303SeeOther);
-    }
+    private static IResult Refused(HttpContext http, string org, Problem problem) =>
+        problem.Status == StatusCodes.Status404NotFound ? TypedResults.NotFound() : BillingForms.Back(http, org, Page, Tone.Danger, problem.Message);
 }

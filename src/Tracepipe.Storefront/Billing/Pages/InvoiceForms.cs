@@ -19,17 +19,17 @@ internal static class InvoiceForms
     private static async Task<IResult> PayAsync(string org, string id, [FromForm] string? back, Caller caller, UsageInvoices invoices, InvoiceReader reader, StripePages pages, HttpContext http, CancellationToken cancel)
     {
         if (!Guid.TryParse(id, out var invoice) || await reader.ReadAsync(caller.OrganizationId, caller.PersonId, invoice, records: 0, cancel) is not { } shown) return TypedResults.NotFound();
-        var address = back is "list" ? Address(org, "") : Address(org, $"/{id}");
-        if (!shown.CanBePaid) return Back(http, address, Tone.Info, $"Invoice {shown.Number} needs no payment.");
+        var page = back is "list" ? "/invoices" : $"/invoices/{id}";
+        if (!shown.CanBePaid) return BillingForms.Back(http, org, page, Tone.Info, $"Invoice {shown.Number} needs no payment.");
         if (shown.IsOfPlan) return await LeaveAsync(BillingProblems.StripeAway);
 
         var paid = await invoices.PayAsync(caller.OrganizationId, invoice, paymentMethod: null, Actor.Of(caller), cancel);
-        if (paid.IsDone) return paid.Value.Status is "pending" ? await LeaveAsync(BillingProblems.StripeAway) : Back(http, address, Tone.Success, $"{paid.Value.Amount} paid.");
-        return paid.Problem.Details?.GetValueOrDefault("reason") is "no_payment_method" ? await LeaveAsync(paid.Problem) : Back(http, address, Tone.Danger, paid.Problem.Message);
+        if (paid.IsDone) return paid.Value.Status is "pending" ? await LeaveAsync(BillingProblems.StripeAway) : BillingForms.Back(http, org, page, Tone.Success, $"{paid.Value.Amount} paid.");
+        return paid.Problem.Details?.GetValueOrDefault("reason") is "no_payment_method" ? await LeaveAsync(paid.Problem) : BillingForms.Back(http, org, page, Tone.Danger, paid.Problem.Message);
 
         async Task<IResult> LeaveAsync(Problem otherwise)
         {
-            if (await pages.FindAsync(caller.OrganizationId, invoice, cancel) is not { Page: { } there }) return Back(http, address, Tone.Danger, otherwise.Message);
+            if (await pages.FindAsync(caller.OrganizationId, invoice, cancel) is not { Page: { } there }) return BillingForms.Back(http, org, page, Tone.Danger, otherwise.Message);
             http.SeeOther(there);
             return Results.Empty;
         }
@@ -38,19 +38,10 @@ internal static class InvoiceForms
     private static async Task<IResult> SaveAsync(string org, [FromForm] string? name, [FromForm] string? email, [FromForm] string? address, [FromForm(Name = "tax_id")] string? taxId, Caller caller, Database database, TimeProvider clock, HttpContext http, CancellationToken cancel)
     {
         var problem = await BillingDetails.SaveAsync(database, caller.OrganizationId, name, email, address, taxId, Actor.Of(caller), clock.GetUtcNow(), cancel);
-        return problem is null ? Back(http, Address(org, ""), Tone.Success, "Details saved. They stand on invoices from now on.") : Back(http, Address(org, ""), Tone.Danger, problem.Message);
+        return problem is null ? BillingForms.Back(http, org, "/invoices", Tone.Success, "Details saved. They stand on invoices from now on.") : BillingForms.Back(http, org, "/invoices", Tone.Danger, problem.Message);
     }
 
     /// <summary>Stripe's page of an invoice, fresh: its addresses expire.</summary>
     private static async Task<IResult> StripeAsync(string id, Caller caller, StripePages pages, CancellationToken cancel) =>
         Guid.TryParse(id, out var invoice) && await pages.FindAsync(caller.OrganizationId, invoice, cancel) is { Page: { } there } ? TypedResults.Redirect(there) : TypedResults.NotFound();
-
-    private static IResult Back(HttpContext http, string address, Tone tone, string text)
-    {
-        Flash.Set(http, tone, text);
-        http.SeeOther(address);
-        return Results.Empty;
-    }
-
-    private static string Address(string org, string page) => $"/o/{Uri.EscapeDataString(org)}/settings/billing/invoices{page}";
 }

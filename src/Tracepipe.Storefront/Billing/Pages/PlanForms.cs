@@ -63,29 +63,17 @@ internal static class PlanForms
     private static async Task<IResult> PortalAsync(string org, [FromForm] string? from, Caller caller, Subscriptions subscriptions, HttpContext http, CancellationToken cancel)
     {
         var page = from is "plans" or "payment-methods" ? "/" + from : "";
-        var opened = await subscriptions.PortalAsync(caller.OrganizationId, Address(org, page), Actor.Of(caller), cancel);
+        var opened = await subscriptions.PortalAsync(caller.OrganizationId, BillingForms.Address(org, page), Actor.Of(caller), cancel);
         return opened.IsDone ? Leave(http, opened.Value.ToString()) : Refused(http, org, opened.Problem, page);
     }
 
-    private static IResult Leave(HttpContext http, string address) => See(http, address);
-
-    private static IResult Done(HttpContext http, string org, string text)
+    private static IResult Leave(HttpContext http, string address)
     {
-        Flash.Set(http, Tone.Success, text);
-        return See(http, Address(org, "/plans"));
+        http.SeeOther(address);
+        return Results.Empty;
     }
 
-    private static IResult Refused(HttpContext http, string org, Problem problem, string page = "/plans")
-    {
-        Flash.Set(http, Tone.Danger, problem.Message);
-        return See(http, Address(org, page));
-    }
+    private static IResult Done(HttpContext http, string org, string text) => BillingForms.Back(http, org, "/plans", Tone.Success, text);
 
-    private static string Address(string org, string page) => $"/o/{Uri.EscapeDataString(org)}/settings/billing{page}";
-
-    private static IResult See(HttpContext http, string address)
-    {
-        http.Response.Headers.Location = address;
-        return TypedResults.StatusCode(StatusCodes.Status303SeeOther);
-    }
+    private static IResult Refused(HttpContext http, string org, Problem problem, string page = "/plans") => BillingForms.Back(http, org, page, Tone.Danger, problem.Message);
 }
