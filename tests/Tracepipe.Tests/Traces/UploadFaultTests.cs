@@ -179,9 +179,13 @@ public sealed class UploadFaultTests(TracesApp app) : IClassFixture<TracesApp>
             File.SetLastWriteTimeUtc(orphan, app.Clock.GetUtcNow().UtcDateTime.AddHours(-1));
         }
         File.SetLastWriteTimeUtc(Path.Combine(app.Folder, "incoming", Guid.Parse(address[^36..]).ToString("N")), app.Clock.GetUtcNow().UtcDateTime.AddHours(-1)); // paused for an hour
+        using var finished = await app.BeginAsync(key, TracesApp.Trace(901));
+        await app.ExecuteAsync($"update trace_uploads set session_id = '{session.GetProperty("id").GetString()}' where id = '{finished.Headers.Location!.ToString()[^36..]}'");
+        var second = Path.Combine(app.Folder, "incoming", Guid.Parse(finished.Headers.Location!.ToString()[^36..]).ToString("N"));
+        await File.WriteAllTextAsync(second, "killed after its commit, a moment ago");
         await app.Services.GetRequiredService<TraceUploads>().SweepAsync(CancellationToken.None);
         await app.Services.GetRequiredService<TraceSessions>().SweepAsync(CancellationToken.None);
-        Assert.DoesNotContain(orphans, File.Exists);
+        Assert.DoesNotContain([.. orphans, second], File.Exists);
         using var download = await app.CallAsync(key, $"/v1/sessions/{session.GetProperty("id").GetString()}/file");
         Assert.Equal(HttpStatusCode.OK, download.StatusCode);
         using var stands = await app.TusAsync(key, HttpMethod.Head, address, content: null);
