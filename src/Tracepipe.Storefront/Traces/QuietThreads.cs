@@ -34,6 +34,9 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
     /// <summary>The same, with waiting for other things in between, which takes up no thread.</summary>
     public Task<T> RunAsync<T>(Func<Task<T>> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
 
+    /// <inheritdoc cref="RunAsync{T}(Func{Task{T}})"/>
+    public Task RunAsync(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
+
     public void Dispose() => waiting.CompleteAdding();
 
     protected override void QueueTask(Task task) => waiting.Add(task);

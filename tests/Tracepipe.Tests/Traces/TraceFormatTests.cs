@@ -185,7 +185,7 @@ public sealed class TraceFormatTests
     [Fact]
     public void A_long_trace_is_read_in_the_memory_of_a_short_one()
     {
-        var parser = new TraceParser(new TraceLimits());
+        var parser = new TraceParser(new TraceLimits(), TraceCounts.OfWhole());
         parser.Read("""[{"ph":"X","ts":0}"""u8, isEnd: false);
         var some = Bytes(string.Concat(Enumerable.Range(0, 2_000).Select(i => $$$""",{"args":{"data":{"type":"click"}},"cat":"input,c{{{i % 9}}}","dur":5,"name":"n{{{i % 300}}}","ph":"X","pid":{{{i % 5}}},"tid":{{{i % 40}}},"ts":{{{i}}}}""")));
         Assert.Equal(some.Length, parser.Read(some, isEnd: false));

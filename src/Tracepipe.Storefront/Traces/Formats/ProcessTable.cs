@@ -1,9 +1,9 @@
 namespace Tracepipe.Storefront.Traces.Formats;
 
 /// <summary>The processes and threads of a trace: their names and how much they do.</summary>
-internal sealed class ProcessTable
+/// <param name="most">Threads, and names of processes, that are kept.</param>
+internal sealed class ProcessTable(int most)
 {
-    private const int MostThreads = 4096;
     private const int Recents = 64;
     private readonly Dictionary<(long Pid, long Tid), Entry> threads = [];
     private readonly Dictionary<long, string> processNames = [];
@@ -16,7 +16,7 @@ internal sealed class ProcessTable
 
     public void NameProcess(long pid, string name)
     {
-        if (processNames.Count < MostThreads || processNames.ContainsKey(pid)) processNames[pid] = name;
+        if (processNames.Count < most || processNames.ContainsKey(pid)) processNames[pid] = name;
     }
 
     public void NameThread(long pid, long tid, string name)
@@ -24,12 +24,31 @@ internal sealed class ProcessTable
         if (Of(pid, tid) is { } entry) entry.Name = name;
     }
 
+    /// <summary>Adds those of another one, which come behind these.</summary>
+    public void Add(ProcessTable other)
+    {
+        foreach (var thread in other.threads.Values)
+        {
+            if (Of(thread.Pid, thread.Tid) is not { } entry) continue;
+            entry.Events += thread.Events;
+            entry.Name = thread.Name ?? entry.Name;
+        }
+        foreach (var (pid, name) in other.processNames) NameProcess(pid, name);
+    }
+
+    public void Clear()
+    {
+        threads.Clear();
+        processNames.Clear();
+        Array.Clear(recent);
+    }
+
     /// <summary>The busiest first.</summary>
     public IReadOnlyList<TraceProcess> List() =>
     [
         .. threads.GroupBy(t => t.Key.Pid)
             .Select(p => new TraceProcess(p.Key, processNames.GetValueOrDefault(p.Key, ""), p.Sum(t => t.Value.Events),
-                [.. p.Select(t => new TraceThread(t.Key.Tid, t.Value.Name, t.Value.Events)).OrderByDescending(t => t.Events).ThenBy(t => t.Tid)]))
+                [.. p.Select(t => new TraceThread(t.Key.Tid, t.Value.Name ?? "", t.Value.Events)).OrderByDescending(t => t.Events).ThenBy(t => t.Tid)]))
             .OrderByDescending(p => p.Events).ThenBy(p => p.Pid),
     ];
 
@@ -38,7 +57,7 @@ internal sealed class ProcessTable
         ref var last = ref recent[(int)(((ulong)pid * 31 + (ulong)tid) % Recents)];
         if (last is not null && last.Pid == pid && last.Tid == tid) return last;
         if (threads.TryGetValue((pid, tid), out var entry)) return last = entry;
-        if (threads.Count >= MostThreads) return null;
+        if (threads.Count >= most) return null;
         return threads[(pid, tid)] = last = new Entry(pid, tid);
     }
 
@@ -46,7 +65,7 @@ internal sealed class ProcessTable
     {
         public readonly long Pid = pid;
         public readonly long Tid = tid;
-        public string Name = "";
+        public string? Name; // null: the trace has not said
         public long Events;
     }
 }

@@ -40,6 +40,19 @@ internal sealed class Tally
         return last = entry;
     }
 
+    /// <summary>Adds those of another one, in the order in which that one met them.</summary>
+    public void Add(Tally other)
+    {
+        foreach (var entry in other.entries.Values) Find(entry.Name).Count += entry.Count;
+    }
+
+    public void Clear()
+    {
+        entries.Clear();
+        Array.Clear(recent);
+        Others.Count = 0;
+    }
+
     /// <summary>The most frequent first.</summary>
     public IReadOnlyList<NameCount> Top(int number)
     {

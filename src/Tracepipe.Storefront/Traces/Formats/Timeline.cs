@@ -1,9 +1,9 @@
 namespace Tracepipe.Storefront.Traces.Formats;
 
 /// <summary>When a trace's events happen: its first and last instant, and how many begin in each second. Events may come in any order.</summary>
-internal sealed class Timeline
+/// <param name="most">Seconds that are kept.</param>
+internal sealed class Timeline(int most)
 {
-    private const int MostSeconds = 200_000;
     private const int MostSteps = 3600;
     private readonly Dictionary<long, long> seconds = [];
     private long first = long.MaxValue;
@@ -21,6 +21,21 @@ internal sealed class Timeline
         if (second == lastSecond) { inLastSecond++; return; } // nearly always: one comparison instead of a lookup
         Flush();
         (lastSecond, inLastSecond) = (second, 1);
+    }
+
+    /// <summary>Adds all of another one.</summary>
+    public void Add(Timeline other)
+    {
+        Flush();
+        other.Flush();
+        (first, last) = (Math.Min(first, other.first), Math.Max(last, other.last));
+        foreach (var (second, number) in other.seconds) Put(second, number);
+    }
+
+    public void Clear()
+    {
+        seconds.Clear();
+        (first, last, lastSecond, inLastSecond) = (long.MaxValue, long.MinValue, long.MinValue, 0);
     }
 
     /// <summary>Milliseconds from the first instant to the last.</summary>
@@ -42,8 +57,13 @@ internal sealed class Timeline
     private void Flush()
     {
         if (inLastSecond == 0) return;
-        if (seconds.TryGetValue(lastSecond, out var before)) seconds[lastSecond] = before + inLastSecond;
-        else if (seconds.Count < MostSeconds) seconds[lastSecond] = inLastSecond;
+        Put(lastSecond, inLastSecond);
         inLastSecond = 0;
+    }
+
+    private void Put(long second, long number)
+    {
+        if (seconds.TryGetValue(second, out var before)) seconds[second] = before + number;
+        else if (seconds.Count < most) seconds[second] = number;
     }
 }

@@ -23,4 +23,7 @@ internal sealed record TraceLimits
 
     /// <summary>Bytes of one string or number: a screenshot is the longest that Chrome writes.</summary>
     public int TokenBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Unpacked bytes that are read and parsed at a time.</summary>
+    public int PieceBytes { get; init; } = 480 * 1024;
 }

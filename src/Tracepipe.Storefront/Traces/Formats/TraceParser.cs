@@ -11,21 +11,12 @@ namespace Tracepipe.Storefront.Traces.Formats;
 /// </summary>
 internal sealed class TraceParser
 {
-    private const int TopNames = 50;
-    private readonly Tally categories = new(1_000);
-    private readonly Tally categoryTexts = new(4_000);
-    private readonly Tally names = new(20_000);
-    private readonly long[] phases = new long[128];
-    private readonly long[] inputs = new long[InputKinds.Count];
-    private readonly Timeline timeline = new();
-    private readonly ProcessTable processes = new();
+    private readonly TraceCounts counts;
+    private readonly Tally names;
     private readonly TraceEvent current = new();
     private readonly byte[] scratch = new byte[1024];
     private readonly int mostMembers;
-    private readonly Tally.Entry unnamed;
-    private readonly Tally.Entry dispatch;
-    private readonly Tally.Entry processName;
-    private readonly Tally.Entry threadName;
+    private readonly JsonReaderOptions options;
     private JsonReaderState state;
     private Shape shape = Shape.Unknown;
     private Member member;
@@ -37,13 +28,13 @@ internal sealed class TraceParser
     private bool rootMemberIsEvents;
     private int depth; // of what is being read within the event: its own members stand at 1
     private long read;
-    private long events;
 
-    public TraceParser(TraceLimits limits)
+    /// <param name="counts">Where events are counted.</param>
+    public TraceParser(TraceLimits limits, TraceCounts counts)
     {
-        mostMembers = limits.MembersPerEvent;
-        state = new JsonReaderState(new JsonReaderOptions { MaxDepth = limits.Depth, AllowMultipleValues = true });
-        (unnamed, dispatch, processName, threadName) = (names.Find([]), names.Find("EventDispatch"u8), names.Find("process_name"u8), names.Find("thread_name"u8));
+        (this.counts, names, mostMembers) = (counts, counts.Names, limits.MembersPerEvent);
+        options = new JsonReaderOptions { MaxDepth = limits.Depth, AllowMultipleValues = true };
+        state = new JsonReaderState(options);
     }
 
     private enum Shape { Unknown, Array, Undecided, Object, Lines }
@@ -53,7 +44,15 @@ internal sealed class TraceParser
     private enum Argument { Other, Name, Data, DataType }
 
     /// <summary>Events read so far.</summary>
-    public long Events => events;
+    public long Events => counts.Events;
+
+    /// <summary>Whether an event has ended, or none has begun, and another may follow.</summary>
+    public bool IsBetweenEvents => !inEvent && IsAmongEvents;
+
+    /// <summary>What stands between two events where each has a line of its own; empty as long as the format is not known or no events come. It may stand within an event as well.</summary>
+    public ReadOnlySpan<byte> EventBorder => !IsAmongEvents ? [] : shape is Shape.Lines ? "}\n{"u8 : "},\n{"u8;
+
+    private bool IsAmongEvents => !rootClosed && (shape is Shape.Array or Shape.Lines || (shape is Shape.Object && inEvents));
 
     /// <summary>Reads what is whole in <paramref name="data"/>.</summary>
     /// <param name="data">The next bytes of the unpacked file, beginning with those that the last call left.</param>
@@ -80,26 +79,55 @@ internal sealed class TraceParser
         return (int)reader.BytesConsumed;
     }
 
+    /// <summary>Begins anew, with nothing counted, behind an event of the trace that <paramref name="before"/> reads.</summary>
+    /// <param name="ahead">How many bytes ahead of what that one has read.</param>
+    public void BeginBehindEvent(TraceParser before, int ahead)
+    {
+        counts.Clear();
+        (shape, read) = (before.shape, before.read + ahead);
+        (inEvents, sawEvents, inEvent, rootClosed, rootMemberIsEvents) = (before.inEvents, before.sawEvents, false, false, false);
+        var reader = new Utf8JsonReader(shape switch { Shape.Array => "[{}"u8, Shape.Object => "{\"traceEvents\":[{}"u8, _ => "{}"u8 }, isFinalBlock: false, new JsonReaderState(options));
+        while (reader.Read()) { }
+        state = reader.CurrentState;
+    }
+
+    /// <summary>Reads <paramref name="data"/> when that is whole events and nothing else.</summary>
+    /// <returns>False: it is not, and what was counted of it is worth nothing. Who reads it from its beginning learns why.</returns>
+    public bool TryReadEvents(ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return Read(data, isEnd: false) == data.Length && IsBetweenEvents;
+        }
+        catch (MalformedTraceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Goes on where <paramref name="behind"/> has left off, which began where this one is now.</summary>
+    public void Take(TraceParser behind)
+    {
+        read = behind.read;
+        counts.Add(behind.counts);
+    }
+
     /// <summary>The summary of all that was read.</summary>
     /// <param name="rest">What the last <see cref="Read"/> left.</param>
     /// <exception cref="MalformedTraceException">The file breaks off, or holds no events.</exception>
     public TraceSummary Complete(ReadOnlySpan<byte> rest)
     {
         rest = rest[Read(rest, isEnd: false)..];
-        var isCut = shape is Shape.Array && !rootClosed && !inEvent && IsBetweenEvents(rest);
+        var isCut = shape is Shape.Array && !rootClosed && !inEvent && IsNothingOrComma(rest);
         if (!isCut) Read(rest, isEnd: true);
-        if (events == 0) throw Wrong(0, shape is Shape.Unknown ? "a trace: the file is empty" : "at least one event");
+        if (Events == 0) throw Wrong(0, shape is Shape.Unknown ? "a trace: the file is empty" : "at least one event");
         List<string> warnings = [];
         if (isCut) warnings.Add("The file breaks off after its last event: the closing bracket is missing. All events that it holds were read.");
         var format = shape switch { Shape.Array => TraceFormat.ChromeArray, Shape.Object => TraceFormat.ChromeObject, _ => TraceFormat.InputLines };
-        return new TraceSummary(format, isCut, events, timeline.DurationMs, categories.Top(100), Counted(phases, p => ((char)p).ToString()), processes.List(), Counted(inputs, k => Encoding.UTF8.GetString(InputKinds.NameOf(k))), names.Top(TopNames), timeline.Activity(), read + (isCut ? rest.Length : 0), warnings);
+        return counts.Summarize(format, isCut, read + (isCut ? rest.Length : 0), warnings);
     }
 
-    /// <summary>The most frequent first.</summary>
-    private static IReadOnlyList<NameCount> Counted(long[] counts, Func<int, string> nameOf) =>
-        [.. counts.Select((count, i) => (count, i)).Where(c => c.count > 0).Select(c => new NameCount(nameOf(c.i), c.count)).OrderByDescending(c => c.Count).ThenBy(c => c.Name, StringComparer.Ordinal)];
-
-    private static bool IsBetweenEvents(ReadOnlySpan<byte> rest)
+    private static bool IsNothingOrComma(ReadOnlySpan<byte> rest)
     {
         rest = rest.Trim(" \t\r\n"u8);
         return rest.IsEmpty || rest.SequenceEqual(","u8);
@@ -282,49 +310,49 @@ internal sealed class TraceParser
     {
         if (shape is Shape.Lines) EndInput();
         else EndChrome();
-        events++;
+        counts.Events++;
     }
 
     private void EndChrome()
     {
         if (current.Phase == 0) throw WrongEvent("a phase (“ph”), as every event of a trace has");
-        phases[current.Phase]++;
+        counts.Phases[current.Phase]++;
         if (current.Category is { Parts: { } parts }) foreach (var part in parts) part.Count++;
         else if (!current.RareCategory.Bytes.IsEmpty) foreach (var part in PartsOf(current.RareCategory.Bytes)) part.Count++;
-        var title = current.Title ?? unnamed;
+        var title = current.Title ?? counts.Unnamed;
         if (current.Phase == 'M')
         {
-            if (title == processName) processes.NameProcess(current.Pid, current.ArgumentName.ToString());
-            else if (title == threadName) processes.NameThread(current.Pid, current.Tid, current.ArgumentName.ToString());
+            if (title == counts.ProcessName) counts.Processes.NameProcess(current.Pid, current.ArgumentName.ToString());
+            else if (title == counts.ThreadName) counts.Processes.NameThread(current.Pid, current.Tid, current.ArgumentName.ToString());
             return;
         }
         if (!current.HasTime) throw WrongEvent("a time (“ts”), as every event but those about processes has");
-        timeline.Add(current.At, current.Duration);
+        counts.Timeline.Add(current.At, current.Duration);
         title.Count++;
-        processes.Count(current.Pid, current.Tid);
-        if (current.Kind != InputKinds.None && title == dispatch) inputs[current.Kind]++;
+        counts.Processes.Count(current.Pid, current.Tid);
+        if (current.Kind != InputKinds.None && title == counts.Dispatch) counts.Inputs[current.Kind]++;
     }
 
     private void EndInput()
     {
         var kind = current.Kind;
-        if (kind == InputKinds.None) throw WrongEvent(events == 0 ? $"“traceEvents”, or an input event: “type” one of {InputKinds.Listed}" : $"“type” one of {InputKinds.Listed}");
+        if (kind == InputKinds.None) throw WrongEvent(Events == 0 ? $"“traceEvents”, or an input event: “type” one of {InputKinds.Listed}" : $"“type” one of {InputKinds.Listed}");
         if (!current.HasTime) throw WrongEvent("“time”: milliseconds from the beginning of the recording");
         if (InputKinds.IsKeyboard(kind) && !current.HasKey) throw WrongEvent("“key” or “code” of the keyboard event");
         if (!InputKinds.IsKeyboard(kind) && !(current.HasX && current.HasY)) throw WrongEvent("“x” and “y”: CSS pixels");
-        categories.Find(InputKinds.FamilyOf(kind)).Count++;
+        counts.Categories.Find(InputKinds.FamilyOf(kind)).Count++;
         names.Find(InputKinds.NameOf(kind)).Count++;
-        inputs[kind]++;
-        timeline.Add(current.At, 0);
+        counts.Inputs[kind]++;
+        counts.Timeline.Add(current.At, 0);
     }
 
     private void TakeCategory(ReadOnlySpan<byte> text)
     {
         text = TraceEvent.ShortText.Cut(text);
-        var entry = categoryTexts.Find(text);
+        var entry = counts.CategoryTexts.Find(text);
         current.RareCategory.Clear();
         current.Category = null;
-        if (entry == categoryTexts.Others) current.RareCategory.Set(text);
+        if (entry == counts.CategoryTexts.Others) current.RareCategory.Set(text);
         else (current.Category, entry.Parts) = (entry, entry.Parts ?? PartsOf(text));
     }
 
@@ -334,7 +362,7 @@ internal sealed class TraceParser
         foreach (var range in text.Split((byte)','))
         {
             var one = text[range].Trim((byte)' ');
-            if (!one.IsEmpty) parts.Add(categories.Find(one));
+            if (!one.IsEmpty) parts.Add(counts.Categories.Find(one));
         }
         return [.. parts];
     }
@@ -389,5 +417,5 @@ internal sealed class TraceParser
     private MalformedTraceException Wrong(long inPiece, string expected) => At(read + inPiece, expected);
 
     private MalformedTraceException At(long offset, string expected) =>
-        new(TraceFault.Malformed, $"This is not a trace that can be read: at byte {offset}, event {events}, expected {expected}.", offset, events, expected);
+        new(TraceFault.Malformed, $"This is not a trace that can be read: at byte {offset}, event {Events}, expected {expected}.", offset, Events, expected);
 }

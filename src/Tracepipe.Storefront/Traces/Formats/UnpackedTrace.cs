@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 
@@ -7,9 +6,6 @@ namespace Tracepipe.Storefront.Traces.Formats;
 /// <summary>Reads a trace, packed or plain, once from its first byte to its last, and makes its summary. The caller's stream may store what passes.</summary>
 internal static class UnpackedTrace
 {
-    private const int PieceBytes = 256 * 1024;
-    private const int FirstRoom = 32 * 1024;
-
     /// <exception cref="MalformedTraceException">Not a trace, breaks off, or grows beyond a limit.</exception>
     public static async Task<TraceSummary> ReadAsync(Stream file, TraceLimits limits, QuietThreads threads, CancellationToken cancel)
     {
@@ -27,75 +23,29 @@ internal static class UnpackedTrace
         }
     }
 
-    // Runs on a quiet thread. While one piece is parsed, the next one is read elsewhere. What the parser leaves of a piece, because it is not whole, goes in front of the next.
+    // Runs on a quiet thread. What the parser leaves of a piece, because it is not whole, goes in front of the next. Unpacking is work, reading is not.
     private static async Task<TraceSummary> ParseAsync(Stream source, TraceLimits limits, QuietThreads threads, Watched packed, bool isPacked, CancellationToken cancel)
     {
-        var parser = new TraceParser(limits);
-        using var ahead = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var (piece, next) = (new Piece(), new Piece());
-        var reading = FillAsync(next);
-        try
+        var parser = new PairedParser(limits, threads);
+        await using var pieces = new ReadAhead(source, limits.PieceBytes, () => packed.Bytes, isPacked ? threads.RunAsync : fill => Task.Run(fill, CancellationToken.None), cancel);
+        var (before, rest, total) = ((ReadAhead.Piece?)null, ReadOnlyMemory<byte>.Empty, 0L);
+        while (true)
         {
-            var (rest, total) = (ReadOnlyMemory<byte>.Empty, 0L);
-            for (var isFirst = true; ; isFirst = false)
+            var piece = await pieces.NextAsync(cancel);
+            total += piece.Length;
+            if (total > limits.UnpackedBytes) throw TooLarge($"Unpacked, the trace is larger than {limits.UnpackedBytes} bytes.");
+            if (isPacked && total > limits.RatioFrom && total / limits.Ratio > piece.Taken) throw TooLarge($"The file unpacks to more than {limits.Ratio} times its size: that is not what a trace does.");
+            if (rest.Length >= limits.TokenBytes) throw TooLarge($"Event {parser.Events} holds a text of more than {limits.TokenBytes} bytes.");
+            var whole = piece.With(rest, limits.TokenBytes);
+            if (piece.Length == 0)
             {
-                var got = await reading;
-                (piece, next) = (next, piece);
-                total += got;
-                if (total > limits.UnpackedBytes) throw TooLarge($"Unpacked, the trace is larger than {limits.UnpackedBytes} bytes.");
-                if (isPacked && total > limits.RatioFrom && total / limits.Ratio > packed.Bytes) throw TooLarge($"The file unpacks to more than {limits.Ratio} times its size: that is not what a trace does.");
-                if (rest.Length >= limits.TokenBytes) throw TooLarge($"Event {parser.Events} holds a text of more than {limits.TokenBytes} bytes.");
-                var whole = piece.With(rest, got, limits.TokenBytes);
-                if (got == 0)
-                {
-                    if (isPacked) await packed.CheckTrailerAsync(total, cancel);
-                    return parser.Complete(whole.Span);
-                }
-                reading = FillAsync(next);
-                if (isFirst && whole.Span.StartsWith("\uFEFF"u8)) whole = whole[3..];
-                rest = whole[parser.Read(whole.Span, isEnd: false)..];
+                if (isPacked) await packed.CheckTrailerAsync(total, cancel);
+                return parser.Complete(whole.Span);
             }
-        }
-        finally
-        {
-            await ahead.CancelAsync();
-            await reading.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default); // whatever became of it: nobody reads on
-            piece.Dispose();
-            next.Dispose();
-        }
-
-        // Unpacking is work, reading is not.
-        Task<int> FillAsync(Piece to) => isPacked ? threads.RunAsync(() => to.FillAsync(source, ahead.Token)) : Task.Run(() => to.FillAsync(source, ahead.Token), CancellationToken.None);
-    }
-
-    /// <summary>A part of the file, with room in front of it for what the one before left.</summary>
-    private sealed class Piece : IDisposable
-    {
-        private byte[] bytes = ArrayPool<byte>.Shared.Rent(FirstRoom + PieceBytes);
-        private int room = FirstRoom;
-
-        /// <summary>Reads until it is full or nothing comes any more.</summary>
-        public async Task<int> FillAsync(Stream source, CancellationToken cancel) => await source.ReadAtLeastAsync(bytes.AsMemory(room, PieceBytes), PieceBytes, throwOnEndOfStream: false, cancel);
-
-        /// <summary>Puts the rest of the piece before in front of what has been read.</summary>
-        /// <param name="most">How long a rest may become.</param>
-        public ReadOnlyMemory<byte> With(ReadOnlyMemory<byte> rest, int got, int most)
-        {
-            if (rest.Length > room) // a picture, or an attack: nothing that comes often
-            {
-                var space = Math.Min(most, 2 * rest.Length);
-                var larger = GC.AllocateUninitializedArray<byte>(space + PieceBytes);
-                bytes.AsSpan(room, got).CopyTo(larger.AsSpan(space));
-                Dispose();
-                (bytes, room) = (larger, space);
-            }
-            rest.Span.CopyTo(bytes.AsSpan(room - rest.Length));
-            return bytes.AsMemory(room - rest.Length, rest.Length + got);
-        }
-
-        public void Dispose()
-        {
-            if (room == FirstRoom) ArrayPool<byte>.Shared.Return(bytes);
+            if (before is not null) pieces.Return(before);
+            else if (whole.Span.StartsWith("\uFEFF"u8)) whole = whole[3..];
+            rest = whole[await parser.ReadAsync(whole)..];
+            before = piece;
         }
     }
 
