@@ -27,13 +27,13 @@ public sealed class ProductProcess : IAsyncDisposable
     public int Id => process.Id;
 
     /// <summary>Starts the built program with these arguments and environment.</summary>
-    public static ProductProcess Start(IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, string? folder = null)
+    /// <param name="under">A program and its arguments that run it, such as a tracer.</param>
+    public static ProductProcess Start(IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, string? folder = null, params IReadOnlyList<string> under)
     {
         var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
         var dll = Path.Combine(Paths.Root, "src", "Tracepipe.Storefront", "bin", configuration, "net10.0", "tracepipe.dll");
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? Path.GetTempPath() };
-        start.ArgumentList.Add(dll);
-        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        string[] line = [.. under, "dotnet", dll, .. arguments];
+        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? Path.GetTempPath() };
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("STRIPE", StringComparison.OrdinalIgnoreCase) || k is "DATABASE_URL" or "ASPNETCORE_URLS").ToList()) start.Environment.Remove(name);
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
         start.Environment["PWD"] = start.WorkingDirectory;

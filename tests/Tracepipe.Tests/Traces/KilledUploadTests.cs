@@ -13,21 +13,6 @@ public sealed class KilledUploadTests(TracesApp app) : IClassFixture<TracesApp>
 {
     private const int Bytes = 1_500_000;
 
-    /// <summary>Another node of the same installation, as a process that can be killed.</summary>
-    private ProductProcess Begin() => ProductProcess.Start(["--urls", "http://127.0.0.1:0"], new()
-    {
-        ["ConnectionStrings__Tracepipe"] = app.ConnectionString,
-        ["Database__AllowUnsafeSettings"] = "true",
-        ["Stripe__ApiBase"] = app.Servers.Sandbox.ToString().TrimEnd('/'),
-        ["Stripe__ApiKey"] = app.StripeKey,
-        ["Stripe__PublishableKey"] = app.StripePublishableKey,
-        ["Stripe__WebhookSecret"] = app.WebhookSecret,
-        ["Traces__Folder"] = app.Folder,
-        ["Keys__Limits__RequestsPerMinute"] = "1000000",
-        ["Keys__Limits__UploadsPerMinute"] = "1000000",
-        ["Keys__Limits__KeyChangesPerMinute"] = "1000000",
-    });
-
     [Fact]
     public async Task Kills_at_any_moment_of_an_upload_lose_nothing_that_was_acknowledged_and_leave_nothing_else()
     {
@@ -42,7 +27,7 @@ public sealed class KilledUploadTests(TracesApp app) : IClassFixture<TracesApp>
         (string Address, byte[] File)? upload = null;
         for (var kill = 0; kill < kills; kill++)
         {
-            while (waiting.Count < atOnce) waiting.Enqueue(Begin());
+            while (waiting.Count < atOnce) waiting.Enqueue(app.StartNode());
             await using var node = waiting.Dequeue();
             var at = await node.ReadyAsync();
             upload ??= await BeginUploadAsync(at, key);
@@ -92,7 +77,7 @@ public sealed class KilledUploadTests(TracesApp app) : IClassFixture<TracesApp>
     {
         const int piece = 8 * 1024 * 1024, bytes = 20_000_000, sent = 19_000_000;
         var key = (await app.NewFullKeyAsync(await app.NewOwnerAsync())).Secret;
-        await using var node = Begin();
+        await using var node = app.StartNode();
         var at = await node.ReadyAsync();
         var (address, file) = await BeginUploadAsync(at, key, bytes);
         var body = new StoppingContent(file, 0, sent);

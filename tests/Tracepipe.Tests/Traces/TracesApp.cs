@@ -7,6 +7,7 @@ using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
 using Tracepipe.Tests.Metering;
+using Tracepipe.Tests.Startup;
 
 namespace Tracepipe.Tests.Traces;
 
@@ -30,12 +31,13 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
         return packed.ToArray();
     }
 
-    public Task<HttpResponseMessage> PostTraceAsync(string key, byte[] file, string suite = "checkout", string name = "trace.json", string? description = null)
+    /// <param name="at">Another node's address.</param>
+    public Task<HttpResponseMessage> PostTraceAsync(string key, byte[] file, string suite = "checkout", string name = "trace.json", string? description = null, Uri? at = null)
     {
         var form = new MultipartFormDataContent { { new StringContent(suite), "suite_id" } };
         if (description is not null) form.Add(new StringContent(description), "description");
         form.Add(new ByteArrayContent(file), "trace", name);
-        return CallAsync(key, "/v1/sessions", HttpMethod.Post, form);
+        return CallAsync(key, new Uri(at ?? Address, "/v1/sessions").ToString(), HttpMethod.Post, form);
     }
 
     /// <summary>Uploads, and returns the session.</summary>
@@ -52,11 +54,12 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
     }
 
     /// <summary>Begins an upload in pieces.</summary>
-    public async Task<HttpResponseMessage> BeginAsync(string key, byte[] file, byte[]? sha256 = null)
+    /// <param name="at">Another node's address.</param>
+    public async Task<HttpResponseMessage> BeginAsync(string key, byte[] file, byte[]? sha256 = null, Uri? at = null)
     {
         static string Pair(string name, string value) => $"{name} {Convert.ToBase64String(Encoding.UTF8.GetBytes(value))}";
         var said = Pair("suite_id", "checkout") + "," + Pair("filename", "run.json") + "," + Pair("sha256", Convert.ToHexString(sha256 ?? SHA256.HashData(file)));
-        return await TusAsync(key, HttpMethod.Post, "/v1/uploads", content: null, ("Upload-Length", file.Length.ToString()), ("Upload-Metadata", said));
+        return await TusAsync(key, HttpMethod.Post, new Uri(at ?? Address, "/v1/uploads").ToString(), content: null, ("Upload-Length", file.Length.ToString()), ("Upload-Metadata", said));
     }
 
     public Task<HttpResponseMessage> PieceAsync(string key, string address, long offset, byte[] piece) =>
@@ -70,6 +73,22 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         return await Http.SendAsync(request);
     }
+
+    /// <summary>Another node of the same installation, as a process that can be killed.</summary>
+    /// <param name="folder">Where it keeps traces; null: where this one does.</param>
+    public ProductProcess StartNode(string? folder = null, params IReadOnlyList<string> under) => ProductProcess.Start(["--urls", "http://127.0.0.1:0"], new()
+    {
+        ["ConnectionStrings__Tracepipe"] = ConnectionString,
+        ["Database__AllowUnsafeSettings"] = "true",
+        ["Stripe__ApiBase"] = Servers.Sandbox.ToString().TrimEnd('/'),
+        ["Stripe__ApiKey"] = StripeKey,
+        ["Stripe__PublishableKey"] = StripePublishableKey,
+        ["Stripe__WebhookSecret"] = WebhookSecret,
+        ["Traces__Folder"] = folder ?? Folder,
+        ["Keys__Limits__RequestsPerMinute"] = "1000000",
+        ["Keys__Limits__UploadsPerMinute"] = "1000000",
+        ["Keys__Limits__KeyChangesPerMinute"] = "1000000",
+    }, under: under);
 
     public static string Header(HttpResponseMessage answer, string name) => answer.Headers.TryGetValues(name, out var values) ? values.Single() : "";
 

@@ -5,6 +5,15 @@ namespace Tracepipe.Storefront.Traces.Storage;
 /// <summary>A file's name is on disk only when its folder is: the framework can flush files, not folders.</summary>
 internal static partial class FolderFlush
 {
+    /// <summary>Makes a folder and those above it that are missing; their names are on disk when this returns.</summary>
+    public static void Make(string folder)
+    {
+        var above = new List<string>();
+        for (var missing = folder; !Directory.Exists(missing) && Path.GetDirectoryName(missing) is { } parent; missing = parent) above.Add(parent);
+        Directory.CreateDirectory(folder);
+        foreach (var parent in above) Flush(parent);
+    }
+
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
     public static void Flush(string folder)
     {

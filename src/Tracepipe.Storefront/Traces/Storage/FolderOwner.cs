@@ -53,7 +53,7 @@ internal sealed partial class FolderOwner(Database database, TraceFiles files, T
                 throw new StartupException($"{files.Root} holds traces of which this database knows none, so they belong to another installation: set Traces__Folder to an empty folder.");
         }
         else if (await HasTracesAsync(cancel)) Missing(log, files.Root);
-        Directory.CreateDirectory(files.Root);
+        FolderFlush.Make(files.Root);
         var draft = Path.Combine(files.Root, $"{Mark}.{Guid.CreateVersion7():N}");
         try
         {

@@ -9,9 +9,11 @@ namespace Tracepipe.Storefront.Traces.Storage;
 /// </summary>
 internal sealed class TraceFiles(string root, QuietThreads threads)
 {
+    private const int MostFlushed = 20_000;
     private readonly ConcurrentDictionary<Guid, byte> held = new();
+    private readonly ConcurrentDictionary<string, byte> flushed = new(StringComparer.Ordinal);
 
-    public string Root { get; } = root;
+    public string Root { get; } = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
 
     /// <summary>Opens the place where a file arrives. Opening it again continues what is there.</summary>
     public FileStream OpenIncoming(Guid id)
@@ -39,21 +41,31 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
         if (File.Exists(path)) File.Delete(path); // the folder is made with the first piece
     }
 
+    /// <summary>Makes sure that what arrives is found again after a power cut; its bytes are flushed by who writes them.</summary>
+    public Task KeepIncomingAsync() => threads.RunAsync(() => FlushNames(Path.Combine(Root, "incoming")));
+
     /// <summary>Gives what has arrived its name; it stays under <c>incoming</c> as well until it is dropped there. What has that name already is the same content and stays. The file must have been flushed.</summary>
     public Task KeepAsync(Guid incoming, Guid organization, byte[] sha256) => threads.RunAsync(() =>
     {
         var path = PathOf(organization, sha256);
         var folder = Path.GetDirectoryName(path)!;
-        if (File.Exists(path)) return;
-        if (!Directory.Exists(folder))
+        if (!File.Exists(path))
         {
             Directory.CreateDirectory(folder);
-            FolderFlush.Flush(Path.GetDirectoryName(folder)!);
-            FolderFlush.Flush(Path.GetDirectoryName(Path.GetDirectoryName(folder)!)!);
+            HardLink.Make(IncomingPath(incoming), path);
         }
-        HardLink.Make(IncomingPath(incoming), path);
-        FolderFlush.Flush(folder);
+        FlushNames(folder); // what is there already may have been made a moment ago, by one that has not come to its flush, or was killed before it
     });
+
+    // The names in a folder, and that of the folder itself in the one above it, up to the root, which FolderOwner has flushed. No folder ever goes: flushed once is enough.
+    private void FlushNames(string folder)
+    {
+        FolderFlush.Flush(folder);
+        if (string.Equals(folder, Root, StringComparison.Ordinal) || flushed.ContainsKey(folder)) return;
+        FlushNames(Path.GetDirectoryName(folder)!);
+        if (flushed.Count > MostFlushed) flushed.Clear();
+        flushed[folder] = 0;
+    }
 
     /// <exception cref="FileNotFoundException">The file has been erased.</exception>
     public FileStream Read(Guid organization, ReadOnlySpan<byte> sha256) => Open(PathOf(organization, sha256));

@@ -108,6 +108,7 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
     private async Task<TraceUpload> WriteAsync(TraceUpload upload, Guid lease, Stream body, CancellationToken cancel)
     {
         await using var file = files.OpenIncoming(upload.Id);
+        if (upload.Received == 0) await files.KeepIncomingAsync();
         file.SetLength(upload.Received); // what a crash wrote beyond the offset comes again
         file.Seek(0, SeekOrigin.End);
         var buffer = new byte[128 * 1024];
