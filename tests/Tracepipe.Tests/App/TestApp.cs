@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Tracepipe.Storefront;
@@ -23,6 +24,7 @@ public class TestApp(TestServers servers) : IAsyncLifetime
     private readonly TestClock clock = new();
     private StorefrontApp? app;
     private int people;
+    private static int started;
 
     public TestServers Servers { get; } = servers;
 
@@ -91,6 +93,9 @@ public class TestApp(TestServers servers) : IAsyncLifetime
                 ["Traces:Folder"] = Folder,
                 ["Logging:LogLevel:Default"] = Loudness.ToString(),
             });
+            // Whether all that services want can be made is looked at by the first of the apps that all are made alike.
+            var isFirst = Interlocked.Exchange(ref started, 1) == 0;
+            builder.Host.UseDefaultServiceProvider(options => (options.ValidateScopes, options.ValidateOnBuild) = (true, isFirst));
             builder.Services.AddSingleton<TimeProvider>(Clock);
             if (!HashesInEarnest) builder.Services.PostConfigure<PasswordHasherOptions>(hasher => hasher.IterationCount = 1000);
             builder.Logging.ClearProviders();

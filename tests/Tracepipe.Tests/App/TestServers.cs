@@ -14,7 +14,7 @@ public sealed class TestServers : IAsyncLifetime
 {
     private const string Template = "tracepipe_template";
     private readonly SemaphoreSlim copying = new(1);
-    private readonly string folder = Path.Combine(Path.GetTempPath(), "tracepipe-tests-" + Guid.CreateVersion7().ToString("N")[20..]);
+    private readonly string folder = Scratch.NewPath();
     private EmbeddedPostgres postgres = null!;
     private SandboxServer sandbox = null!;
     private int databases;
@@ -28,7 +28,8 @@ public sealed class TestServers : IAsyncLifetime
             DataDirectory = folder,
             BinariesDirectory = EmbeddedPostgresBinaries.Find(AppContext.BaseDirectory),
             Durable = false,
-            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_connections"] = "400" },
+            // Databases that live for a minute need no cleaning up.
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["max_connections"] = "400", ["autovacuum_naptime"] = "10min" },
         }, NullLogger.Instance, CancellationToken.None);
         await ExecuteAsync(postgres.ConnectionString, $"create database {Template}");
         await Migrations.ApplyAsync(postgres.ConnectionStringFor(Template), NullLogger.Instance, CancellationToken.None);
@@ -42,7 +43,7 @@ public sealed class TestServers : IAsyncLifetime
         await copying.WaitAsync();
         try
         {
-            await ExecuteAsync(postgres.ConnectionString, $"create database {name} template {Template}");
+            await ExecuteAsync(postgres.ConnectionString, $"create database {name} template {Template} strategy file_copy");
         }
         finally
         {

@@ -1,17 +1,20 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Tracepipe.Postgres;
+using Tracepipe.Tests.App;
 using Xunit;
 
 namespace Tracepipe.Tests.Postgres;
 
 /// <summary>A data folder of one test's own; whatever the test left running in it is stopped with it.</summary>
+[UnsupportedOSPlatform("windows")]
 internal sealed class ScratchFolder : IAsyncDisposable
 {
     private static readonly Lazy<Task<string>> Template = new(MakeTemplateAsync);
 
-    public string Path { get; private set; } = Directory.CreateTempSubdirectory("tracepipe-test-").FullName;
+    public string Path { get; private set; } = Directory.CreateDirectory(Scratch.NewPath(), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
 
     /// <summary>A folder with a cluster already in it: a copy is four times as fast as a new one.</summary>
     public static async Task<ScratchFolder> WithClusterAsync()

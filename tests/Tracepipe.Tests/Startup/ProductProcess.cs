@@ -93,6 +93,17 @@ public sealed class ProductProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Ctrl+C, when it still runs, and its end: nothing is left behind that the next one would have to take over.</summary>
+    public async Task EndAsync()
+    {
+        if (!process.HasExited)
+        {
+            Interrupt();
+            await ExitAsync();
+        }
+        await DisposeAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!process.HasExited)

@@ -8,17 +8,23 @@ namespace Tracepipe.Tests.Startup;
 /// <summary>Catches: a start that fails without saying what to do, data that does not survive, a server left behind.</summary>
 public sealed class StartupTests : IAsyncLifetime
 {
-    private readonly string data = Path.Combine(Path.GetTempPath(), "tracepipe-start-" + Guid.CreateVersion7().ToString("N")[20..]);
+    private readonly string data = Scratch.NewPath();
     private readonly List<ProductProcess> started = [];
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var product in started) await product.DisposeAsync();
+        foreach (var product in started) await product.EndAsync();
         // A server that outlived a killed product is adopted and stopped in the orderly way.
         if (!Directory.Exists(data)) return;
-        await using (var last = Start()) { await last.ReadyAsync(); last.Interrupt(); await last.ExitAsync(); }
+        if (await IsPostgresRunningAsync())
+        {
+            await using var last = Start();
+            await last.ReadyAsync();
+            last.Interrupt();
+            await last.ExitAsync();
+        }
         Directory.Delete(data, recursive: true);
     }
 
