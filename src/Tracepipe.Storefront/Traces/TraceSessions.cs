@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
@@ -13,7 +12,7 @@ using Tracepipe.Storefront.Traces.Storage;
 namespace Tracepipe.Storefront.Traces;
 
 /// <summary>The sessions of organizations: add, list, find, delete. Pages and API call the same verbs.</summary>
-internal sealed class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, Suites suites, TimeProvider clock)
+internal sealed partial class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, Suites suites, TimeProvider clock, ILogger<TraceSessions> log)
 {
     /// <summary>Under which name uploads are counted.</summary>
     public const string Uploaded = UsageRecords.SessionsUploaded;
@@ -21,7 +20,9 @@ internal sealed class TraceSessions(Database database, Standings standings, Stor
     /// <summary>What open pages follow.</summary>
     public const string Topic = "sessions";
 
-    private readonly ConcurrentQueue<(Guid Organization, byte[] Sha256)> freed = new();
+    // By then every node has looked through its whole folder since: a file that was to be erased is gone from all of them.
+    private static readonly TimeSpan Elsewhere = TimeSpan.FromHours(2);
+    private const int AtOnce = 500;
 
     /// <summary>Whether this may be uploaded: asked before the first byte is taken, and again before the session is made.</summary>
     /// <param name="allowed">The suites of the caller's key; null: all of them.</param>
@@ -53,7 +54,11 @@ internal sealed class TraceSessions(Database database, Standings standings, Stor
         if (first is null)
         {
             var charged = await storage.ChangeAsync(organization, trace.Bytes, now, transaction, cancel);
-            await transaction.ExecuteAsync($"insert into trace_files (organization_id, sha256, bytes, stored_at, charged_before) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}, {charged})", cancel);
+            await transaction.ReadAsync(q =>
+            {
+                q.Execute($"insert into trace_files (organization_id, sha256, bytes, stored_at, charged_before) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}, {charged})");
+                q.Execute($"delete from trace_erasures where organization_id = {organization} and sha256 = {trace.Sha256}");
+            }, cancel);
         }
         await files.KeepAsync(trace.Id, organization, trace.Sha256);
         var days = await transaction.FirstAsync($"select keep_days from trace_retention where organization_id = {organization}", r => (int?)r.GetInt32(0), cancel);
@@ -189,28 +194,49 @@ internal sealed class TraceSessions(Database database, Standings standings, Stor
         }
     }
 
-    /// <summary>Erases the files whose last session has been deleted on this node.</summary>
+    /// <summary>Erases the files whose last session has been deleted, on whichever node that was.</summary>
     public async Task EraseFreedAsync(CancellationToken cancel)
     {
-        while (freed.TryPeek(out var file))
+        var now = clock.GetUtcNow();
+        var (organization, sha256) = (Guid.Empty, Array.Empty<byte>());
+        while (true)
         {
-            await EraseUnlessUsedAsync(file.Organization, file.Sha256, cancel);
-            freed.TryDequeue(out _);
+            Answer<IReadOnlyList<(Guid Organization, byte[] Sha256, DateTimeOffset At)>>? read = null;
+            await database.WorkReadAsync(q => read = q.List($"""
+                select organization_id, sha256, freed_at from trace_erasures where (organization_id, sha256) > ({organization}, {sha256}) order by organization_id, sha256 limit {AtOnce}
+                """, r => (r.GetGuid(0), r.GetFieldValue<byte[]>(1), r.GetFieldValue<DateTimeOffset>(2))), cancel);
+            var freed = read!.Value;
+            // What is not in this folder is in that of another node, which erases it; or a node died between the erasure and its commit.
+            var here = freed.Where(f => f.At <= now - Elsewhere || files.Has(f.Organization, f.Sha256));
+            await Turns.EachAsync(here, f => EraseUnlessUsedAsync(f.Organization, f.Sha256, cancel), (failure, f) => NotErased(log, f.Organization, Convert.ToHexStringLower(f.Sha256), failure));
+            if (freed.Count < AtOnce) return;
+            (organization, sha256, _) = freed[^1];
         }
     }
 
     /// <summary>Erases all files that no session has: what a crash left between disk and database.</summary>
     public async Task SweepAsync(CancellationToken cancel)
     {
-        foreach (var (organization, sha256) in files.Stored()) await EraseUnlessUsedAsync(organization, sha256, cancel);
+        foreach (var some in files.Stored().Chunk(AtOnce))
+        {
+            var (organizations, hashes) = (some.Select(f => f.Organization).ToArray(), some.Select(f => f.Sha256).ToArray());
+            Answer<IReadOnlyList<(Guid Organization, byte[] Sha256)>>? read = null;
+            await database.WorkReadAsync(q => read = q.List($"""
+                select f.organization_id, f.sha256 from unnest({organizations}::uuid[], {hashes}::bytea[]) as f (organization_id, sha256)
+                where not exists (select from trace_files k where k.organization_id = f.organization_id and k.sha256 = f.sha256)
+                """, r => (r.GetGuid(0), r.GetFieldValue<byte[]>(1))), cancel);
+            await Turns.EachAsync(read!.Value, f => EraseUnlessUsedAsync(f.Organization, f.Sha256, cancel), (failure, f) => NotErased(log, f.Organization, Convert.ToHexStringLower(f.Sha256), failure));
+        }
     }
 
-    // An upload gives its file a name and a row under this lock: without a row, nobody is about to make one.
+    // An upload gives its file a name and a row under this lock: without a row, nobody is about to make one. What is uploaded again before its turn comes stays.
     private async Task EraseUnlessUsedAsync(Guid organization, byte[] sha256, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
         await LockFileAsync(transaction, organization, sha256, cancel);
         if (!await transaction.FirstAsync($"select true from trace_files where organization_id = {organization} and sha256 = {sha256}", r => r.GetBoolean(0), cancel)) files.Erase(organization, sha256);
+        await transaction.ExecuteAsync($"delete from trace_erasures where organization_id = {organization} and sha256 = {sha256}", cancel);
+        await transaction.CommitAsync(cancel);
     }
 
     /// <summary>The file of a session, or null when it was erased in between.</summary>
@@ -245,16 +271,19 @@ internal sealed class TraceSessions(Database database, Standings standings, Stor
 
     private async Task ForgetFilesAsync(Guid organization, IReadOnlyList<byte[]> hashes, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        var gone = await transaction.ListAsync($"""
-            delete from trace_files f where f.organization_id = {organization} and f.sha256 = any ({hashes.ToArray()})
-              and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.sha256, f.bytes
-            """, r => (Sha256: r.GetFieldValue<byte[]>(0), Bytes: r.GetInt64(1)), cancel);
-        if (gone.Count > 0) await storage.ChangeAsync(organization, -gone.Sum(g => g.Bytes), now, transaction, cancel);
+        var gone = await transaction.FirstAsync($"""
+            with gone as (
+              delete from trace_files f where f.organization_id = {organization} and f.sha256 = any ({hashes.ToArray()})
+                and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.organization_id, f.sha256, f.bytes),
+            freed as (
+              insert into trace_erasures (organization_id, sha256, freed_at) select organization_id, sha256, {now} from gone
+              on conflict (organization_id, sha256) do update set freed_at = excluded.freed_at)
+            select coalesce(sum(bytes), 0)::bigint from gone
+            """, r => r.GetInt64(0), cancel);
+        if (gone > 0) await storage.ChangeAsync(organization, -gone, now, transaction, cancel);
         await Live.ChangedAsync(transaction, organization, Topic, cancel);
-        transaction.AfterCommit(_ =>
-        {
-            foreach (var file in gone) freed.Enqueue((organization, file.Sha256));
-            return Task.CompletedTask;
-        });
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The trace {Sha256} of {Organization} is deleted, but not erased from disk yet")]
+    private static partial void NotErased(ILogger log, Guid organization, string sha256, Exception failure);
 }

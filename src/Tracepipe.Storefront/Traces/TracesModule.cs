@@ -59,12 +59,12 @@ internal sealed partial class TraceSweeper(TraceSessions sessions, TraceUploads 
             {
                 await sessions.ExpireAsync(stoppingToken);
                 await sessions.EraseFreedAsync(stoppingToken);
-                if (clock.GetUtcNow() - looked < TimeSpan.FromHours(1)) continue;
                 await uploads.SweepAsync(stoppingToken);
+                if (clock.GetUtcNow() - looked < TimeSpan.FromHours(1)) continue;
                 await sessions.SweepAsync(stoppingToken);
                 looked = clock.GetUtcNow();
             }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or IOException)
+            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or IOException or UnauthorizedAccessException)
             {
                 NotSwept(log, failure.Message);
             }

@@ -70,6 +70,9 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
     /// <exception cref="FileNotFoundException">The file has been erased.</exception>
     public FileStream Read(Guid organization, ReadOnlySpan<byte> sha256) => Open(PathOf(organization, sha256));
 
+    /// <summary>Whether the file lies in this folder.</summary>
+    public bool Has(Guid organization, ReadOnlySpan<byte> sha256) => File.Exists(PathOf(organization, sha256));
+
     /// <summary>Erases a file; nothing happens when it is gone already.</summary>
     public void Erase(Guid organization, ReadOnlySpan<byte> sha256)
     {

@@ -21,7 +21,7 @@ internal sealed record TraceUpload(Guid OrganizationId, Guid Id, long Bytes, lon
 /// Uploads in pieces, which survive broken connections and restarts: a piece is on disk before its offset is in the database, so that what the offset says
 /// is always there. One request at a time writes to an upload.
 /// </summary>
-internal sealed class TraceUploads(Database database, TraceFiles files, Intake intake, QuietThreads threads, TraceSessions sessions, IOptions<TracesOptions> options, TimeProvider clock)
+internal sealed partial class TraceUploads(Database database, TraceFiles files, Intake intake, QuietThreads threads, TraceSessions sessions, IOptions<TracesOptions> options, TimeProvider clock, ILogger<TraceUploads> log)
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
@@ -97,12 +97,19 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
         var now = clock.GetUtcNow();
         Answer<IReadOnlyList<(Guid Organization, Guid Id)>>? due = null;
         await database.WorkReadAsync(q => due = q.List($"select organization_id, id from trace_uploads where expires_at <= {now} limit 1000", r => (r.GetGuid(0), r.GetGuid(1))), cancel);
-        foreach (var (organization, id) in due!.Value) await ForgetAsync(organization, id, cancel);
-        var old = files.Incoming().Where(f => f.ChangedAt < now - Silence && !files.IsHeld(f.Id)).Select(f => f.Id).ToArray();
-        if (old.Length == 0) return;
-        Answer<IReadOnlyList<Guid>>? live = null;
-        await database.WorkReadAsync(q => live = q.List($"select id from trace_uploads where id = any ({old}) and session_id is null", r => r.GetGuid(0)), cancel);
-        foreach (var id in old.Except(live!.Value)) files.DropIncoming(id);
+        await Turns.EachAsync(due!.Value, d => ForgetAsync(d.Organization, d.Id, cancel), (failure, d) => NotSwept(log, d.Id, failure));
+        var here = files.Incoming().Where(f => !files.IsHeld(f.Id)).ToList();
+        if (here.Count == 0) return;
+        var ids = here.Select(f => f.Id).ToArray();
+        Answer<IReadOnlyList<(Guid Id, bool HasEnded)>>? known = null;
+        await database.WorkReadAsync(q => known = q.List($"select id, session_id is not null from trace_uploads where id = any ({ids})", r => (r.GetGuid(0), r.GetBoolean(1))), cancel);
+        var (ended, live) = (known!.Value.Where(u => u.HasEnded).Select(u => u.Id), known.Value.Where(u => !u.HasEnded).Select(u => u.Id));
+        var silent = here.Where(f => f.ChangedAt < now - Silence).Select(f => f.Id).Except(live);
+        await Turns.EachAsync(ended.Union(silent), id =>
+        {
+            files.DropIncoming(id);
+            return Task.CompletedTask;
+        }, (failure, id) => NotSwept(log, id, failure));
     }
 
     private async Task<TraceUpload> WriteAsync(TraceUpload upload, Guid lease, Stream body, CancellationToken cancel)
@@ -197,4 +204,7 @@ internal sealed class TraceUploads(Database database, TraceFiles files, Intake i
 
     private static Problem WrongOffset(TraceUpload upload) => new(StatusCodes.Status409Conflict, "conflict", $"This upload stands at byte {upload.Received}. Go on from there.",
         new Dictionary<string, object?>(StringComparer.Ordinal) { ["offset"] = upload.Received });
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What arrived of the upload {Id} is not erased from disk yet")]
+    private static partial void NotSwept(ILogger log, Guid id, Exception failure);
 }
