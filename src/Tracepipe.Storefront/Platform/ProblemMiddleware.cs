@@ -69,6 +69,7 @@ internal sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Pr
         // 57P01–03: the server is going down or starting; 57014: a statement ran out of time; 53xxx: out of connections, space, memory; 55P03, 40P01, 40001: others were
         // in the way. Nothing was done, and the same request may well succeed.
         PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "57014" or "53000" or "53100" or "53200" or "53300" or "55P03" or "40P01" or "40001" or "25006" } => Problem.Unavailable(),
+        PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire } => Problem.BadRequest("A text in the request holds a zero byte."), // no text of ours has one
         PostgresException => Problem.Internal(requestId),
         NpgsqlException or TimeoutException => Problem.Unavailable(),
         Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: NpgsqlException inner } => Explain(inner, requestId),

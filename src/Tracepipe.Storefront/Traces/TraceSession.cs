@@ -40,7 +40,7 @@ internal sealed record TraceWish(string SuiteId, string? Description, string? Fi
         var name = FileName ?? "";
         name = name[(name.LastIndexOfAny(['/', '\\']) + 1)..];
         name = string.Concat(name.Where(c => !char.IsControl(c) && c is not '"' and not '<' and not '>' && char.GetUnicodeCategory(c) is not System.Globalization.UnicodeCategory.Format)).Trim().TrimStart('.');
-        if (name.Length > 255) name = name[^255..];
+        if (name.Length > 255) name = name[(char.IsLowSurrogate(name[^255]) ? ^254 : ^255)..]; // no half character
         return name.Length == 0 ? "trace.json" : name;
     }
 }

@@ -60,7 +60,6 @@ internal sealed partial class TraceSessions(Database database, Standings standin
                 q.Execute($"delete from trace_erasures where organization_id = {organization} and sha256 = {trace.Sha256}");
             }, cancel);
         }
-        await files.KeepAsync(trace.Id, organization, trace.Sha256);
         var days = await transaction.FirstAsync($"select keep_days from trace_retention where organization_id = {organization}", r => (int?)r.GetInt32(0), cancel);
         var keepUntil = days is { } d ? now.AddDays(d) : (DateTimeOffset?)null;
         var id = Guid.CreateVersion7(now);
@@ -75,6 +74,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
             return (null, Problem.Conflict("This upload has ended meanwhile. Ask for its offset."));
         await UsageRecords.CountAsync(organization, Uploaded, caller.KeyId, wish.SuiteId, now, transaction, cancel);
         await Live.ChangedAsync(transaction, organization, Topic, cancel);
+        await files.KeepAsync(trace.Id, organization, trace.Sha256); // last: what is refused has not been there
         await transaction.CommitAsync(cancel);
         files.DropIncoming(trace.Id);
         return (new TraceSession(id, wish.SuiteId, description, name, trace.Sha256, trace.Bytes, first, now, keepUntil, HeadOf(trace.Summary)), null);
@@ -258,6 +258,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
         var known = suites();
         if (known.All(s => !string.Equals(s.Id, wish.SuiteId, StringComparison.Ordinal))) return Problem.Invalid("suite_id", $"There is no such suite; there are {string.Join(", ", known.Select(s => s.Id))} (GET /v1/suites).");
         if (!IsAllowed(wish.SuiteId, allowed)) return Problem.Forbidden(wish.SuiteId, $"This key may not touch the suite {wish.SuiteId}.");
+        if (wish.Description?.Contains('\0', StringComparison.Ordinal) == true) return Problem.Invalid("description", "Write text: it holds a zero byte."); // which the database cannot keep
         return wish.Description?.Trim().Length > 1000 ? Problem.Invalid("description", "Write at most 1,000 characters.") : null;
     }
 

@@ -22,9 +22,10 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
     public async Task<(TraceSession? Session, Problem? Refused)> TakeAsync(HttpContext context, Caller caller, IReadOnlyList<string>? allowed, Func<string, Task>? onToken)
     {
         var cancel = context.RequestAborted;
-        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !string.Equals(type.MediaType.Value, "multipart/form-data", StringComparison.OrdinalIgnoreCase)
-            || HeaderUtilities.RemoveQuotes(type.Boundary) is not { Length: > 0 and <= 200 } boundary)
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !string.Equals(type.MediaType.Value, "multipart/form-data", StringComparison.OrdinalIgnoreCase))
             return (null, new Problem(415, "unsupported_media_type", "Send multipart/form-data with the fields suite_id and trace."));
+        if (CodedOf(context.Request) is { } coded) return (null, coded);
+        if (HeaderUtilities.RemoveQuotes(type.Boundary) is not { Length: > 0 and <= 200 } boundary) return (null, Problem.BadRequest("The header Content-Type names no boundary of the form's parts, or one that is too long."));
         var announced = context.Request.ContentLength ?? 0;
         if (announced > options.Value.MaxFileBytes + MostAround) return (null, new Problem(413, "payload_too_large", $"A trace has at most {options.Value.MaxFileBytes} bytes."));
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = options.Value.MaxFileBytes + MostAround;
@@ -41,7 +42,7 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
             var reader = new MultipartReader(boundary.Value!, context.Request.Body, BufferBytes) { HeadersCountLimit = 16, HeadersLengthLimit = 8_192, BodyLengthLimit = null };
             while (await reader.ReadNextSectionAsync(cancel) is { } section)
             {
-                if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition)) return (null, Problem.BadRequest("A part of the form has no name."));
+                if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) || !disposition.DispositionType.Equals("form-data", StringComparison.OrdinalIgnoreCase)) return (null, Problem.BadRequest("A part of the form has no name."));
                 var name = HeaderUtilities.RemoveQuotes(disposition.Name).Value;
                 if (!isChecked)
                 {
@@ -91,6 +92,10 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
             if (trace is not null) files.DropIncoming(id);
         }
     }
+
+    /// <summary>What is wrong with a body that is coded as a whole: nothing here unpacks it, and what was stored would not be what was sent.</summary>
+    internal static Problem? CodedOf(HttpRequest request) => request.Headers.ContentEncoding.All(c => string.Equals(c, "identity", StringComparison.OrdinalIgnoreCase))
+        ? null : new Problem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send it without Content-Encoding. The trace itself may be gzip.");
 
     private static async Task<string?> FieldAsync(MultipartSection section, CancellationToken cancel)
     {

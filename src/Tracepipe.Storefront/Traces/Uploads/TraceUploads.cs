@@ -58,8 +58,9 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
 
     /// <summary>Takes the next piece. What has arrived when the connection breaks is kept.</summary>
     /// <param name="offset">Where the sender thinks the upload stands.</param>
+    /// <param name="announced">Bytes of the piece; null: it does not say.</param>
     /// <returns>The upload as it stands now, with its session when this was the last piece; or why not.</returns>
-    public async Task<(TraceUpload? Upload, Problem? Refused)> AppendAsync(Caller caller, Guid id, IReadOnlyList<string>? allowed, long offset, Stream body, CancellationToken cancel)
+    public async Task<(TraceUpload? Upload, Problem? Refused)> AppendAsync(Caller caller, Guid id, IReadOnlyList<string>? allowed, long offset, Stream body, long? announced, CancellationToken cancel)
     {
         var lease = Guid.CreateVersion7();
         var upload = await TakeAsync(caller.OrganizationId, id, lease, allowed, cancel);
@@ -69,6 +70,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         {
             if (upload.SessionId is not null) return offset == upload.Received ? (upload, null) : (null, WrongOffset(upload));
             if (offset != upload.Received) return (null, WrongOffset(upload));
+            if (announced > upload.Bytes - offset) return (null, new Problem(413, "payload_too_large", $"The upload has {upload.Bytes} bytes, as announced when it began; this piece goes beyond."));
             upload = await WriteAsync(upload, lease, body, cancel);
             return upload.Received < upload.Bytes ? (upload, null) : await FinishAsync(caller, upload, cancel);
         }

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 using Tracepipe.Storefront.Keys;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
@@ -72,12 +73,13 @@ internal static class TusApi
     /// <summary>Send the next piece, from Upload-Offset on. The answer to the last one names the session.</summary>
     internal static async Task<IResult> AppendAsync(Guid id, HttpContext context, Caller caller, TraceUploads uploads, UploadSlots slots)
     {
-        if (!string.Equals(context.Request.ContentType, "application/offset+octet-stream", StringComparison.OrdinalIgnoreCase)) return new Problem(415, "unsupported_media_type", "Send the piece as application/offset+octet-stream.").ToResult();
+        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !type.MediaType.Equals("application/offset+octet-stream", StringComparison.OrdinalIgnoreCase)) return new Problem(415, "unsupported_media_type", "Send the piece as application/offset+octet-stream.").ToResult();
+        if (TraceForm.CodedOf(context.Request) is { } coded) return coded.ToResult();
         if (!long.TryParse(context.Request.Headers["Upload-Offset"], out var offset) || offset < 0) return Problem.BadRequest("The header Upload-Offset is missing: where this piece begins.").ToResult();
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null; // the announced length is the limit
         using var slot = slots.TryTake(caller.OrganizationId);
         if (slot is null) return UploadSlots.Full.ToResult();
-        var (upload, refused) = await uploads.AppendAsync(caller, id, TracesApi.Allowed(context), offset, context.Request.Body, context.RequestAborted);
+        var (upload, refused) = await uploads.AppendAsync(caller, id, TracesApi.Allowed(context), offset, context.Request.Body, context.Request.ContentLength, context.RequestAborted);
         if (refused is not null) return refused.ToResult();
         Say(context, upload!);
         return TypedResults.NoContent();
