@@ -39,23 +39,24 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
     public async Task No_route_answers_nonsense_with_an_error_of_ours()
     {
         var routes = Routes();
-        Assert.True(routes.Count > 30, $"{routes.Count} routes");
+        Assert.True(routes.Count > 100, $"{routes.Count} routes");
         var visitors = new List<Visitor>();
-        foreach (var (method, route) in routes) visitors.Add(await Visitor.OfAsync(app, await app.NewPersonAsync(), route, method)); // one each: some routes sign him out
+        foreach (var route in routes) visitors.Add(await Visitor.OfAsync(app, await app.NewPersonAsync(), route)); // one each: some routes sign him out
         var failures = new ConcurrentQueue<string>();
         await Parallel.ForEachAsync(visitors, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = TestContext.Current.CancellationToken }, async (about, _) =>
         {
-            var (method, route) = (about.Method, about.Route);
-            var dice = new Dice((route.Endpoint.RoutePattern.RawText! + method).Aggregate(7, (sum, c) => unchecked((sum * 31) + c)));
+            var route = about.Route;
+            var dice = new Dice((route.Endpoint.RoutePattern.RawText! + route.Methods[0]).Aggregate(7, (sum, c) => unchecked((sum * 31) + c)));
             var isApi = route.Path.StartsWith("/v1", StringComparison.Ordinal) || route.Path.StartsWith("/api/", StringComparison.Ordinal);
             var times = Slow.Contains(route.Path) ? Long.Or(shortly: 20, atLength: 200) : Long.Or(shortly: 500, atLength: 10_000);
             for (var i = 0; i < times && failures.Count < 20; i++)
             {
                 using var request = about.Request(dice);
-                var sent = $"{method} {request.RequestUri!.PathAndQuery} {(request.Content is null ? "" : await request.Content.ReadAsStringAsync())}";
                 using var answer = await TestApp.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead); // some never end
                 var status = (int)answer.StatusCode;
-                if (status >= 500 || (isApi && status is >= 300 and < 400)) failures.Enqueue($"{status} {Cut(sent)} {Cut(app.Log.LastOrDefault(l => l.StartsWith("Error", StringComparison.Ordinal)) ?? "")}");
+                if (status < 500 && !(isApi && status is >= 300 and < 400)) continue;
+                var sent = $"{request.Method} {request.RequestUri!.PathAndQuery} {(request.Content is null ? "" : await request.Content.ReadAsStringAsync())}";
+                failures.Enqueue($"{status} {Cut(sent)} {Cut(app.Log.LastOrDefault(l => l.StartsWith("Error", StringComparison.Ordinal)) ?? "")}");
             }
         });
         Assert.True(failures.IsEmpty, string.Join(Environment.NewLine, failures));
@@ -63,21 +64,21 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
 
     private static string Cut(string text) => text[..Math.Min(text.Length, 300)];
 
-    private sealed record Route(RouteEndpoint Endpoint, string Path);
+    /// <summary>One endpoint. A page takes GET and POST at the same one: its requests are of both kinds.</summary>
+    private sealed record Route(RouteEndpoint Endpoint, string Path, IReadOnlyList<string> Methods);
 
-    private List<(string Method, Route Route)> Routes() =>
+    private List<Route> Routes() =>
     [
         .. app.Services.GetRequiredService<IEnumerable<EndpointDataSource>>().SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
-            .Select(e => new Route(e, "/" + e.RoutePattern.RawText!.TrimStart('/')))
-            .Where(r => !r.Path.StartsWith("/_framework", StringComparison.Ordinal) && !r.Path.Contains(".well-known", StringComparison.Ordinal) && r.Endpoint.Metadata.All(m => m.GetType().Name != "StaticAssetDescriptor"))
-            .SelectMany(r => (r.Endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]).Where(m => m is not ("HEAD" or "OPTIONS")).Select(m => (m, r)))
-            .DistinctBy(r => (r.m, r.r.Path)),
+            .Select(e => new Route(e, "/" + e.RoutePattern.RawText!.TrimStart('/'), [.. (e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]).Where(m => m is not ("HEAD" or "OPTIONS"))]))
+            .Where(r => r.Methods.Count > 0 && !r.Path.StartsWith("/_framework", StringComparison.Ordinal) && !r.Path.Contains(".well-known", StringComparison.Ordinal) && r.Endpoint.Metadata.All(m => m.GetType().Name != "StaticAssetDescriptor"))
+            .DistinctBy(r => (r.Path, string.Join(' ', r.Methods))),
     ];
 
     /// <summary>Somebody at one route: knows what is true there and mixes it with what is not.</summary>
-    private sealed record Visitor(TestApp App, TestPerson Person, string Key, string Cookies, string Token, Route Route, string Method, IReadOnlyList<string> Members, IReadOnlyList<string> Fields, IReadOnlyList<string> Queries)
+    private sealed record Visitor(TestApp App, TestPerson Person, string Key, string Cookies, string Token, Route Route, IReadOnlyList<string> Members, IReadOnlyList<string> Fields, IReadOnlyList<string> Queries)
     {
-        public static async Task<Visitor> OfAsync(TestApp app, TestPerson person, Route route, string method)
+        public static async Task<Visitor> OfAsync(TestApp app, TestPerson person, Route route)
         {
             var caller = new Caller();
             caller.Is(new Membership(person.OrganizationId, person.Slug, person.Name, IsPersonal: true, Role.Owner, person.Id));
@@ -95,19 +96,21 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
             List<string> queries = ["page", "per_page", "setup_intent", "returnUrl", "code", "token", "id", "email"];
             if (route.Endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Components.Endpoints.ComponentTypeMetadata>() is { Type: var shown })
                 queries.AddRange(shown.GetProperties(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Where(p => p.IsDefined(typeof(Microsoft.AspNetCore.Components.SupplyParameterFromQueryAttribute), inherit: true)).Select(p => p.Name));
-            return new Visitor(app, person, made!.Secret, person.Browser.Cookies.GetCookieHeader(app.Address), form.QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!, route, method, members, fields, queries);
+            return new Visitor(app, person, made!.Secret, person.Browser.Cookies.GetCookieHeader(app.Address), form.QuerySelector("input[name=__RequestVerificationToken]")!.GetAttribute("value")!, route, members, fields, queries);
         }
 
         public HttpRequestMessage Request(Dice dice)
         {
-            var path = Parameter().Replace(Route.Path, hole => dice.Next(3) switch
+            var method = dice.Pick(Route.Methods);
+            // His own organization more often than not: what lies behind a door that stays shut meets no nonsense.
+            var path = Parameter().Replace(Route.Path, hole => dice.Next(hole.Value.Contains("org", StringComparison.OrdinalIgnoreCase) ? 8 : 3) switch
             {
                 0 => Uri.EscapeDataString(dice.Text() is { Length: > 0 } text ? text : "x"),
                 1 => Guid.CreateVersion7().ToString(),
                 _ => hole.Value.Contains("organization_id", StringComparison.OrdinalIgnoreCase) ? Person.OrganizationId.ToString() : hole.Value.Contains("org", StringComparison.OrdinalIgnoreCase) ? Person.Slug : "1",
             });
             if (dice.Next(3) == 0) path += $"?{Uri.EscapeDataString(dice.Next(2) == 0 ? dice.Pick(Queries) : dice.Text())}={Uri.EscapeDataString(dice.Text())}";
-            var request = new HttpRequestMessage(new HttpMethod(Method), new Uri(App.Address, path));
+            var request = new HttpRequestMessage(new HttpMethod(method), new Uri(App.Address, path));
             if (dice.Next(8) > 0)
             {
                 var asProgram = Route.Path.StartsWith("/v1", StringComparison.Ordinal) || (Route.Path.StartsWith("/api/", StringComparison.Ordinal) && dice.Next(2) == 0);
@@ -118,13 +121,13 @@ public sealed partial class NonsenseTests(UnlimitedApp app) : IClassFixture<Unli
             if (dice.Next(5) == 0) request.Headers.TryAddWithoutValidation("Idempotency-Key", dice.Plain());
             if (Route.Path.StartsWith("/webhooks", StringComparison.Ordinal)) request.Headers.TryAddWithoutValidation("Stripe-Signature", dice.Next(2) == 0 ? dice.Plain() : $"t=1,v1={dice.Plain()}");
             if (dice.Next(2) == 0) request.Headers.TryAddWithoutValidation("Accept", dice.Pick(["text/html", "application/json", "text/vnd.turbo-stream.html", "nonsense"]));
-            if (Method != "GET" || dice.Next(10) == 0) request.Content = Content(dice);
+            if (method != "GET" || dice.Next(10) == 0) request.Content = Content(method, dice);
             return request;
         }
 
-        private ByteArrayContent Content(Dice dice)
+        private ByteArrayContent Content(string method, Dice dice)
         {
-            var isForm = dice.Next(Method == "POST" && !Route.Path.StartsWith("/v1", StringComparison.Ordinal) && !Route.Path.StartsWith("/api/", StringComparison.Ordinal) ? 5 : 20) > 0
+            var isForm = dice.Next(method == "POST" && !Route.Path.StartsWith("/v1", StringComparison.Ordinal) && !Route.Path.StartsWith("/api/", StringComparison.Ordinal) ? 5 : 20) > 0
                 && !Route.Path.StartsWith("/v1", StringComparison.Ordinal) && !Route.Path.StartsWith("/api/", StringComparison.Ordinal);
             var body = isForm ? Form(dice) : dice.Json(Members);
             var type = dice.Next(10) == 0 ? dice.Pick(["text/plain", "multipart/form-data; boundary=x", "application/xml", "application/json; charset=utf-16"]) : isForm ? "application/x-www-form-urlencoded" : "application/json";
