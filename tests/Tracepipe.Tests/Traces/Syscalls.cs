@@ -18,8 +18,9 @@ internal sealed partial class Syscalls
     public static string? WhyNot { get; } = Probe();
 
     /// <summary>The command that runs a program and writes down what is needed here.</summary>
-    public static IReadOnlyList<string> Watching(string log) =>
-        ["strace", "-D", "-f", "-y", "--seccomp-bpf", "-s", "16", "-o", log, "-e", "trace=openat,mkdir,link,linkat,rename,renameat,renameat2,unlink,unlinkat,write,writev,pwrite64,pwritev,ftruncate,fsync,fdatasync,sendto,sendmsg"];
+    /// <param name="more">More for strace: faults to inject.</param>
+    public static IReadOnlyList<string> Watching(string log, params string[] more) =>
+        ["strace", "-D", "-f", "-y", "--seccomp-bpf", "-s", "16", "-o", log, "-e", "trace=openat,mkdir,link,linkat,rename,renameat,renameat2,unlink,unlinkat,write,writev,pwrite64,pwritev,ftruncate,fsync,fdatasync,sendto,sendmsg", .. more];
 
     /// <summary>Reads a log. At each answer of the program over HTTP the next question is asked: would this file have survived?</summary>
     /// <param name="root">A folder that was there before the program.</param>

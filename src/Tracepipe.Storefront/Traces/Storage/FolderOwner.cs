@@ -53,14 +53,14 @@ internal sealed partial class FolderOwner(Database database, TraceFiles files, T
                 throw new StartupException($"{files.Root} holds traces of which this database knows none, so they belong to another installation: set Traces__Folder to an empty folder.");
         }
         else if (await HasTracesAsync(cancel)) Missing(log, files.Root);
-        FolderFlush.Make(files.Root);
+        DiskFlush.MakeFolder(files.Root);
         var draft = Path.Combine(files.Root, $"{Mark}.{Guid.CreateVersion7():N}");
         try
         {
             await using (var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write))
             {
                 await file.WriteAsync(Encoding.UTF8.GetBytes($"{ours}\nThe traces in this folder belong to the installation of this id. What its database does not know is erased from here.\n"), cancel);
-                file.Flush(flushToDisk: true);
+                DiskFlush.File(file);
             }
             HardLink.Make(draft, MarkPath); // in one step: of two installations that come at the same moment, one finds the other's mark
         }
@@ -68,7 +68,7 @@ internal sealed partial class FolderOwner(Database database, TraceFiles files, T
         {
             File.Delete(draft);
         }
-        FolderFlush.Flush(files.Root);
+        DiskFlush.Folder(files.Root);
     }
 
     private async Task<bool> KnowsOneAsync(CancellationToken cancel)

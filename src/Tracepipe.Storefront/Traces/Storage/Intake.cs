@@ -24,9 +24,9 @@ internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<Tr
             isKept = trace is not null;
             return (trace, refused);
         }
-        catch (IOException failure) when (StorageFull.Is(failure))
+        catch (IOException failure) when (StorageFault.Of(failure) is { } fault)
         {
-            return (null, StorageFull.Problem);
+            return (null, fault);
         }
         finally
         {

@@ -44,7 +44,7 @@ internal sealed class Recorder(Stream source, FileStream? file, QuietThreads thr
     {
         await StoreAsync();
         await behind;
-        if (file is not null) await threads.RunAsync(() => file.Flush(flushToDisk: true));
+        if (file is not null) await threads.RunAsync(() => DiskFlush.File(file));
         return hash.GetHashAndReset();
     }
 

@@ -60,7 +60,7 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
     // The names in a folder, and that of the folder itself in the one above it, up to the root, which FolderOwner has flushed. No folder ever goes: flushed once is enough.
     private void FlushNames(string folder)
     {
-        FolderFlush.Flush(folder);
+        DiskFlush.Folder(folder);
         if (string.Equals(folder, Root, StringComparison.Ordinal) || flushed.ContainsKey(folder)) return;
         FlushNames(Path.GetDirectoryName(folder)!);
         if (flushed.Count > MostFlushed) flushed.Clear();
@@ -79,7 +79,7 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
         var path = PathOf(organization, sha256);
         if (!File.Exists(path)) return;
         File.Delete(path);
-        FolderFlush.Flush(Path.GetDirectoryName(path)!);
+        DiskFlush.Folder(Path.GetDirectoryName(path)!);
     }
 
     /// <summary>All that is stored, by name.</summary>

@@ -79,9 +79,9 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
         {
             return (null, Problem.BadRequest($"The form cannot be read: {broken.Message}"));
         }
-        catch (IOException failure) when (StorageFull.Is(failure))
+        catch (IOException failure) when (StorageFault.Of(failure) is { } fault)
         {
-            return (null, StorageFull.Problem);
+            return (null, fault);
         }
         catch (IOException failure) when (failure.Message.StartsWith("Unexpected end of Stream", StringComparison.Ordinal))
         {

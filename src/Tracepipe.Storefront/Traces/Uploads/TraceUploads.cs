@@ -74,9 +74,9 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
             upload = await WriteAsync(upload, lease, body, cancel);
             return upload.Received < upload.Bytes ? (upload, null) : await FinishAsync(caller, upload, cancel);
         }
-        catch (IOException failure) when (StorageFull.Is(failure))
+        catch (IOException failure) when (StorageFault.Of(failure) is { } fault)
         {
-            return (null, StorageFull.Problem);
+            return (null, fault);
         }
         finally
         {
@@ -122,23 +122,24 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         file.Seek(0, SeekOrigin.End);
         var buffer = new byte[128 * 1024];
         var (received, marked) = (upload.Received, upload.Received);
-        try
+        while (received < upload.Bytes)
         {
-            while (received < upload.Bytes)
+            int got;
+            try
             {
-                var got = await body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, upload.Bytes - received)), cancel);
-                if (got == 0) break;
-                await file.WriteAsync(buffer.AsMemory(0, got), CancellationToken.None);
-                received += got;
-                if (received - marked < FlushEvery) continue;
-                await MarkAsync(file, upload, lease, received);
-                marked = received;
+                got = await body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, upload.Bytes - received)), cancel);
             }
-        }
-        catch (Exception broken) when (broken is OperationCanceledException or IOException && received > marked && !(broken is IOException io && StorageFull.Is(io)))
-        {
-            await MarkAsync(file, upload, lease, received);
-            throw;
+            catch (Exception broken) when (broken is OperationCanceledException or IOException && received > marked)
+            {
+                await MarkAsync(file, upload, lease, received);
+                throw;
+            }
+            if (got == 0) break;
+            await file.WriteAsync(buffer.AsMemory(0, got), CancellationToken.None);
+            received += got;
+            if (received - marked < FlushEvery) continue;
+            await MarkAsync(file, upload, lease, received); // where this fails it is not tried again: what a flush has failed on, the next one calls flushed
+            marked = received;
         }
         if (received > marked) await MarkAsync(file, upload, lease, received);
         return upload with { Received = received };
@@ -147,7 +148,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
     // On disk first, then the offset; and the sender may be gone, which is no reason to forget what it sent.
     private async Task MarkAsync(FileStream file, TraceUpload upload, Guid lease, long received)
     {
-        await threads.RunAsync(() => file.Flush(flushToDisk: true));
+        await threads.RunAsync(() => DiskFlush.File(file));
         var now = clock.GetUtcNow();
         await using var transaction = await database.BeginAsync(upload.OrganizationId, person: null, CancellationToken.None);
         var held = await transaction.ExecuteAsync($"""
