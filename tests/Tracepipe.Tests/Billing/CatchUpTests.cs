@@ -43,6 +43,9 @@ public sealed class CatchUpTests(TimedPlanApp app) : IClassFixture<TimedPlanApp>
         await next.InitializeAsync();
         var plan = await TestApp.EventuallyAsync(() => next.OverviewAsync(buyer.Organization), o => o.Plan.Status is PlanStatus.Active);
         Assert.Equal("starter", plan.Plan.Tier.Key);
+        // What the purchase told is told: nothing of it is looked up at Stripe any more.
+        await next.Services.GetRequiredService<EventCatchUp>().RunAsync(default);
+        await next.SettledAsync();
 
         await away.StripeAsync(HttpMethod.Delete, $"/v1/subscriptions/{(await away.AtStripeAsync(buyer.Organization))[0].Text("id")}");
         Assert.Equal(PlanStatus.Active, (await next.OverviewAsync(buyer.Organization)).Plan.Status); // nobody has told us
