@@ -119,10 +119,10 @@ public sealed class UploadFormTests(TracesApp app) : IClassFixture<TracesApp>
         const string offsets = "application/offset+octet-stream", no = "415 unsupported_media_type", broken = "400 bad_request", wrong = "422 validation_error";
         string Meta(string suite = "checkout", string? description = null) => $"suite_id {Convert.ToBase64String(Encoding.UTF8.GetBytes(suite))}" + (description is null ? "" : $",description {Convert.ToBase64String(Encoding.UTF8.GetBytes(description))}");
         var (expected, seen) = (new List<string>(), new List<string>());
-        async Task ExpectAsync(string what, string ends, Task<HttpResponseMessage> asked, int onDisk = 0)
+        async Task ExpectAsync(string what, string ends, Func<Task<HttpResponseMessage>> ask, int onDisk = 0)
         {
             var before = app.OnDisk.ToHashSet(StringComparer.Ordinal);
-            using var answer = await asked;
+            using var answer = await ask();
             expected.Add($"{what}: {ends}, {onDisk} on disk");
             seen.Add($"{what}: {await EndAsync(answer)}, {app.OnDisk.Count(f => !before.Contains(f))} on disk");
         }
@@ -130,26 +130,26 @@ public sealed class UploadFormTests(TracesApp app) : IClassFixture<TracesApp>
 
         // It begins by headers alone: a body, whatever it is called, is not asked for and not kept.
         foreach (var type in new[] { null, "application/json", offsets, "???" })
-            await ExpectAsync($"begun with {type}", "201", BeginAsync(type, type is null ? [] : file, ("Upload-Length", "400"), ("Upload-Metadata", Meta())));
+            await ExpectAsync($"begun with {type}", "201", () => BeginAsync(type, type is null ? [] : file, ("Upload-Length", "400"), ("Upload-Metadata", Meta())));
         foreach (var length in new[] { null, "", "many", "4e2", "1.0", "99999999999999999999" })
-            await ExpectAsync($"length {length}", broken, BeginAsync(null, [], [("Upload-Metadata", Meta()), .. length is null ? [] : new[] { ("Upload-Length", length) }]));
-        foreach (var (length, ends) in new[] { ("0", wrong), ("-1", wrong), ("9000000000000", "413 payload_too_large") }) await ExpectAsync($"length {length}", ends, BeginAsync(null, [], ("Upload-Length", length), ("Upload-Metadata", Meta())));
-        foreach (var said in new[] { "suite_id ???", "suite_id Y2hlY2tvdXQ=,suite_id Y2hlY2tvdXQ=", "suite_id Y2hlY2tvdXQ= x" }) await ExpectAsync($"metadata {said}", broken, BeginAsync(null, [], ("Upload-Length", "400"), ("Upload-Metadata", said)));
-        foreach (var said in new[] { "", "filename eA==", Meta("none"), Meta(description: "a\0b"), Meta() + ",sha256 eA==" }) await ExpectAsync($"metadata {said}", wrong, BeginAsync(null, [], ("Upload-Length", "400"), ("Upload-Metadata", said)));
-        await ExpectAsync("without the version", "412 bad_request", SendAsync(key, HttpMethod.Post, "/v1/uploads", null, [], ("Upload-Length", "400"), ("Upload-Metadata", Meta())));
+            await ExpectAsync($"length {length}", broken, () => BeginAsync(null, [], [("Upload-Metadata", Meta()), .. length is null ? [] : new[] { ("Upload-Length", length) }]));
+        foreach (var (length, ends) in new[] { ("0", wrong), ("-1", wrong), ("9000000000000", "413 payload_too_large") }) await ExpectAsync($"length {length}", ends, () => BeginAsync(null, [], ("Upload-Length", length), ("Upload-Metadata", Meta())));
+        foreach (var said in new[] { "suite_id ???", "suite_id Y2hlY2tvdXQ=,suite_id Y2hlY2tvdXQ=", "suite_id Y2hlY2tvdXQ= x" }) await ExpectAsync($"metadata {said}", broken, () => BeginAsync(null, [], ("Upload-Length", "400"), ("Upload-Metadata", said)));
+        foreach (var said in new[] { "", "filename eA==", Meta("none"), Meta(description: "a\0b"), Meta() + ",sha256 eA==" }) await ExpectAsync($"metadata {said}", wrong, () => BeginAsync(null, [], ("Upload-Length", "400"), ("Upload-Metadata", said)));
+        await ExpectAsync("without the version", "412 bad_request", () => SendAsync(key, HttpMethod.Post, "/v1/uploads", null, [], ("Upload-Length", "400"), ("Upload-Metadata", Meta())));
 
         using var begun = await app.BeginAsync(key, file);
         var address = begun.Headers.Location!.ToString();
         Task<HttpResponseMessage> PieceAsync(string? type, byte[] piece, string? offset = "0", params (string, string)[] headers) =>
             SendAsync(key, HttpMethod.Patch, address, type, piece, [("Tus-Resumable", "1.0.0"), .. offset is null ? [] : new[] { ("Upload-Offset", offset) }, .. headers]);
-        foreach (var type in new[] { null, "", "application/octet-stream", "application/json", "multipart/form-data; boundary=b", "application/offset+octet-stream-x", "/", offsets + ", text/plain" }) await ExpectAsync($"piece as {type}", no, PieceAsync(type, file));
-        foreach (var coding in new[] { "gzip", "br", "nonsense" }) await ExpectAsync($"piece coded {coding}", no, PieceAsync(offsets, TracesApp.Gzip(file), "0", ("Content-Encoding", coding)));
-        foreach (var offset in new[] { null, "", "start", "-1", "1e1", "99999999999999999999" }) await ExpectAsync($"offset {offset}", broken, PieceAsync(offsets, file, offset));
-        await ExpectAsync("offset beyond what is there", "409 conflict", PieceAsync(offsets, file, "5"));
-        await ExpectAsync("more than was announced", "413 payload_too_large", PieceAsync(offsets, [.. file, 1]));
-        await ExpectAsync("POST to an upload", "405 method_not_allowed", SendAsync(key, HttpMethod.Post, address, offsets, file, ("Tus-Resumable", "1.0.0"), ("X-HTTP-Method-Override", "PATCH")));
-        await ExpectAsync("a first piece with a character set", "204", PieceAsync("Application/Offset+Octet-Stream; charset=utf-8", file[..100]), onDisk: 1);
-        await ExpectAsync("the rest, coded as it is", "204", PieceAsync(offsets, file[100..], "100", ("Content-Encoding", "identity")), onDisk: 1);
+        foreach (var type in new[] { null, "", "application/octet-stream", "application/json", "multipart/form-data; boundary=b", "application/offset+octet-stream-x", "/", offsets + ", text/plain" }) await ExpectAsync($"piece as {type}", no, () => PieceAsync(type, file));
+        foreach (var coding in new[] { "gzip", "br", "nonsense" }) await ExpectAsync($"piece coded {coding}", no, () => PieceAsync(offsets, TracesApp.Gzip(file), "0", ("Content-Encoding", coding)));
+        foreach (var offset in new[] { null, "", "start", "-1", "1e1", "99999999999999999999" }) await ExpectAsync($"offset {offset}", broken, () => PieceAsync(offsets, file, offset));
+        await ExpectAsync("offset beyond what is there", "409 conflict", () => PieceAsync(offsets, file, "5"));
+        await ExpectAsync("more than was announced", "413 payload_too_large", () => PieceAsync(offsets, [.. file, 1]));
+        await ExpectAsync("POST to an upload", "405 method_not_allowed", () => SendAsync(key, HttpMethod.Post, address, offsets, file, ("Tus-Resumable", "1.0.0"), ("X-HTTP-Method-Override", "PATCH")));
+        await ExpectAsync("a first piece with a character set", "204", () => PieceAsync("Application/Offset+Octet-Stream; charset=utf-8", file[..100]), onDisk: 1);
+        await ExpectAsync("the rest, coded as it is", "204", () => PieceAsync(offsets, file[100..], "100", ("Content-Encoding", "identity")), onDisk: 1);
         Assert.Equal(expected, seen);
 
         // HTML in pieces, packed or not, is refused at its end, and what had arrived is erased.
