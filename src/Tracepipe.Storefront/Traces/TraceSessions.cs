@@ -208,7 +208,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
             var freed = read!.Value;
             // What is not in this folder is in that of another node, which erases it; or a node died between the erasure and its commit.
             var here = freed.Where(f => f.At <= now - Elsewhere || files.Has(f.Organization, f.Sha256));
-            await Turns.EachAsync(here, f => EraseUnlessUsedAsync(f.Organization, f.Sha256, cancel), (failure, f) => NotErased(log, f.Organization, Convert.ToHexStringLower(f.Sha256), failure));
+            await EraseUnlessUsedAsync(here.Select(f => (f.Organization, f.Sha256)), cancel);
             if (freed.Count < AtOnce) return;
             (organization, sha256, _) = freed[^1];
         }
@@ -225,9 +225,13 @@ internal sealed partial class TraceSessions(Database database, Standings standin
                 select f.organization_id, f.sha256 from unnest({organizations}::uuid[], {hashes}::bytea[]) as f (organization_id, sha256)
                 where not exists (select from trace_files k where k.organization_id = f.organization_id and k.sha256 = f.sha256)
                 """, r => (r.GetGuid(0), r.GetFieldValue<byte[]>(1))), cancel);
-            await Turns.EachAsync(read!.Value, f => EraseUnlessUsedAsync(f.Organization, f.Sha256, cancel), (failure, f) => NotErased(log, f.Organization, Convert.ToHexStringLower(f.Sha256), failure));
+            await EraseUnlessUsedAsync(read!.Value, cancel);
         }
     }
+
+    // One that cannot be erased holds up no other.
+    private Task EraseUnlessUsedAsync(IEnumerable<(Guid Organization, byte[] Sha256)> some, CancellationToken cancel) =>
+        Turns.EachAsync(some, f => EraseUnlessUsedAsync(f.Organization, f.Sha256, cancel), (failure, f) => NotErased(log, f.Organization, Convert.ToHexStringLower(f.Sha256), failure));
 
     // An upload gives its file a name and a row under this lock: without a row, nobody is about to make one. What is uploaded again before its turn comes stays.
     private async Task EraseUnlessUsedAsync(Guid organization, byte[] sha256, CancellationToken cancel)

@@ -51,15 +51,15 @@ internal sealed class ReadAhead : IAsyncDisposable
     {
         try
         {
+            Piece piece;
             do
             {
-                var piece = await empty.Reader.ReadAsync(stop.Token);
+                piece = await empty.Reader.ReadAsync(stop.Token);
                 await piece.FillAsync(source, stop.Token);
-                (piece.Taken, var isLast) = (taken(), piece.Length == 0);
+                piece.Taken = taken();
                 full.Writer.TryWrite(piece);
-                if (isLast) return;
             }
-            while (true);
+            while (piece.Length > 0);
         }
         finally
         {

@@ -11,7 +11,6 @@ namespace Tracepipe.Storefront.Traces.Formats;
 internal sealed class TraceParser
 {
     private readonly TraceCounts counts;
-    private readonly Tally names;
     private readonly TraceEvent current = new();
     private readonly byte[] scratch = new byte[1024];
     private readonly int mostMembers;
@@ -31,7 +30,7 @@ internal sealed class TraceParser
     /// <param name="counts">Where events are counted.</param>
     public TraceParser(TraceLimits limits, TraceCounts counts)
     {
-        (this.counts, names, mostMembers) = (counts, counts.Names, limits.MembersPerEvent);
+        (this.counts, mostMembers) = (counts, limits.MembersPerEvent);
         options = new JsonReaderOptions { MaxDepth = limits.Depth, AllowMultipleValues = true };
         state = new JsonReaderState(options);
     }
@@ -117,7 +116,7 @@ internal sealed class TraceParser
     public TraceSummary Complete(ReadOnlySpan<byte> rest)
     {
         rest = rest[Read(rest, isEnd: false)..];
-        var isCut = shape is Shape.Array && !rootClosed && !inEvent && IsNothingOrComma(rest);
+        var isCut = shape is Shape.Array && IsBetweenEvents && IsNothingOrComma(rest);
         if (!isCut) Read(rest, isEnd: true);
         if (Events == 0) throw Wrong(0, shape is Shape.Unknown ? "a trace: the file is empty" : "at least one event");
         List<string> warnings = [];
@@ -285,7 +284,7 @@ internal sealed class TraceParser
             case Member.Pid: current.Pid = Whole(ref reader, "a process number (“pid”)"); break;
             case Member.Tid: current.Tid = Whole(ref reader, "a thread number (“tid”)"); break;
             case Member.Category: TakeCategory(Text(ref reader, "a text (“cat”)")); break;
-            case Member.Title: current.Title = names.Find(TraceEvent.ShortText.Cut(Text(ref reader, "a text (“name”)"))); break;
+            case Member.Title: current.Title = counts.Names.Find(TraceEvent.ShortText.Cut(Text(ref reader, "a text (“name”)"))); break;
             default: break;
         }
     }
@@ -340,7 +339,7 @@ internal sealed class TraceParser
         if (InputKinds.IsKeyboard(kind) && !current.HasKey) throw WrongEvent("“key” or “code” of the keyboard event");
         if (!InputKinds.IsKeyboard(kind) && !(current.HasX && current.HasY)) throw WrongEvent("“x” and “y”: CSS pixels");
         counts.Categories.Find(InputKinds.FamilyOf(kind)).Count++;
-        names.Find(InputKinds.NameOf(kind)).Count++;
+        counts.Names.Find(InputKinds.NameOf(kind)).Count++;
         counts.Inputs[kind]++;
         counts.Timeline.Add(current.At, 0);
     }
