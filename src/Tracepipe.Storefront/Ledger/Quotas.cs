@@ -1,41 +1,47 @@
+using Npgsql;
 using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Ledger;
 
 /// <summary>
-/// The counters of what plans include. Each verb is one conditional statement, so that a check cannot be passed by two at once; callers hold the
-/// organization's lock where the order of pockets matters.
+/// The counters of what plans include. Callers hold the organization's lock and decide from what they read under it; each verb is a conditional statement all
+/// the same, and one that does not change its counter throws, so that no check can be passed by two at once.
 /// </summary>
 internal static class Quotas
 {
-    /// <summary>Holds as many of <paramref name="wanted"/> units as fit under the limit, among other statements of a transaction.</summary>
-    /// <returns>How many are held: 0 to <paramref name="wanted"/>.</returns>
-    public static Answer<long> Hold(Questions q, Guid organization, string pocket, string meter, DateTimeOffset periodStart, long limit, long wanted)
+    /// <summary>Holds units, all of them under the limit, among other statements of a transaction.</summary>
+    /// <param name="use">The counter as it was read under the lock.</param>
+    /// <param name="limit">−1 is unlimited.</param>
+    /// <exception cref="InvalidOperationException">They do not fit: thrown when the statements are run.</exception>
+    public static void Hold(Questions q, Guid organization, QuotaUse use, long limit, long units)
     {
-        q.Execute($"insert into quotas (organization_id, pocket, meter, period_start) values ({organization}, {pocket}, {meter}, {periodStart}) on conflict do nothing");
-        return q.First($"""
-            with room as (
-              select organization_id, pocket, meter, period_start, case when {limit} < 0 then {wanted} else least({wanted}, greatest(0, floor({limit} - used - held))) end::bigint as units from quotas
-              where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart} for update)
-            update quotas q set held = q.held + room.units from room
-            where q.organization_id = room.organization_id and q.pocket = room.pocket and q.meter = room.meter and q.period_start = room.period_start
-            returning room.units
-            """, r => r.GetInt64(0));
+        if (!use.IsStored) q.Execute($"insert into quotas (organization_id, pocket, meter, period_start) values ({organization}, {use.Pocket}, {use.Meter}, {use.PeriodStart}) on conflict do nothing");
+        q.Exactly(1, $"""
+            update quotas set held = held + {units} where organization_id = {organization} and pocket = {use.Pocket} and meter = {use.Meter} and period_start = {use.PeriodStart}
+              and ({limit} < 0 or used + held + {units} <= {limit})
+            """, $"Units of organization {organization} that fitted under the lock do not fit any more.");
     }
 
-    /// <summary>Gives held units back.</summary>
-    public static void Release(Questions q, Guid organization, string pocket, string meter, DateTimeOffset periodStart, long units) =>
-        q.Execute($"update quotas set held = held - {units} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}");
-
-    /// <summary>Turns held units into used ones.</summary>
-    public static void Commit(Questions q, Guid organization, string pocket, string meter, DateTimeOffset periodStart, long units) =>
-        q.Execute($"update quotas set held = held - {units}, used = used + {units} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}");
+    /// <summary>Ends a hold: some of its units are used, the rest is free again.</summary>
+    public static void Settle(Questions q, Guid organization, string pocket, string meter, DateTimeOffset periodStart, long held, long used) =>
+        q.Exactly(1, $"update quotas set held = held - {held}, used = used + {used} where organization_id = {organization} and pocket = {pocket} and meter = {meter} and period_start = {periodStart}",
+            $"Organization {organization} has no counter of units that it holds.");
 
     /// <summary>Asks what is used and held in the periods that may be running: those begun within the last 32 days.</summary>
-    public static Answer<IReadOnlyList<QuotaUse>> AskRecent(Questions q, Guid organization, DateTimeOffset now) =>
-        q.List($"select pocket, meter, period_start, used, held from quotas where organization_id = {organization} and period_start > {now.AddDays(-32)}",
-            r => new QuotaUse(r.GetString(0), r.GetString(1), r.GetFieldValue<DateTimeOffset>(2), r.GetDecimal(3), r.GetDecimal(4)));
+    public static Answer<IReadOnlyList<QuotaUse>> AskRecent(Questions q, Guid organization, DateTimeOffset now) => q.List(Recent(organization, now), r => QuotaUse.Read(r));
+
+    /// <summary>What <see cref="QuotaUse.Read"/> reads.</summary>
+    public static FormattableString Recent(Guid organization, DateTimeOffset now) =>
+        $"select pocket, meter, period_start, used, held from quotas where organization_id = {organization} and period_start > {now.AddDays(-32)}";
 }
 
 /// <summary>A counter: what is used and held of a meter in a pocket's period.</summary>
-internal sealed record QuotaUse(string Pocket, string Meter, DateTimeOffset PeriodStart, decimal Used, decimal Held);
+/// <param name="IsStored">False: nothing has been counted yet.</param>
+internal sealed record QuotaUse(string Pocket, string Meter, DateTimeOffset PeriodStart, decimal Used, decimal Held, bool IsStored = true)
+{
+    /// <summary>What is left under a limit: −1 is unlimited, and so is the limit −1.</summary>
+    public decimal Left(long limit) => limit < 0 ? -1 : Math.Max(0m, limit - Used - Held);
+
+    /// <param name="first">Where its columns begin.</param>
+    internal static QuotaUse Read(NpgsqlDataReader r, int first = 0) => new(r.GetString(first), r.GetString(first + 1), r.GetFieldValue<DateTimeOffset>(first + 2), r.GetDecimal(first + 3), r.GetDecimal(first + 4));
+}

@@ -22,22 +22,19 @@ internal sealed class Affordability(Database database, Standings standings, Cata
     {
         var now = clock.GetUtcNow();
         Answer<Standing?>? asked = null;
-        Answer<IReadOnlyList<QuotaUse>>? quotas = null;
-        Answer<Spend?>? spending = null;
-        Answer<CreditBalance?>? credits = null;
+        Func<Means?>? read = null;
         await database.ReadAsync(organization, person: null, q =>
         {
             asked = Standings.Ask(q, organization);
-            quotas = Quotas.AskRecent(q, organization, now);
-            spending = Spending.Ask(q, organization, now);
-            credits = Book.AskBalance(q, organization, now);
+            read = Means.Ask(q, organization, meter.Key, now);
         }, cancel);
-        if (asked!.Value is not { } standing || spending!.Value is not { } spend) return (Problem.NotFound("Organization"), null);
+        if (asked!.Value is not { } standing || read!() is not { } means) return (Problem.NotFound("Organization"), null);
+        var (spend, credits) = (means.Spend, means.Credits.Available.Amount);
         var allowance = await standings.AllowanceAsync(standing, now, cancel);
         var limit = allowance.LimitOf(meter.Key);
-        var use = quotas!.Value.FirstOrDefault(u => u.PeriodStart == allowance.Period.Start && string.Equals(u.Meter, meter.Key, StringComparison.Ordinal) && string.Equals(u.Pocket, allowance.Pocket, StringComparison.Ordinal));
-        var used = (use?.Used ?? 0m) / 1.000000000000m;
-        var remaining = limit < 0 ? -1 : Math.Max(0m, limit - used - (use?.Held ?? 0m)) / 1.000000000000m;
+        var use = means.Of(allowance);
+        var used = use.Used / 1.000000000000m;
+        var remaining = use.Left(limit) / 1.000000000000m;
         var left = meter.Kind is MeterKind.Unit or MeterKind.Quantity ? new QuotaLeft(meter.Key, limit, used, remaining, allowance.Period.End) : null;
         if (meter.Kind is MeterKind.Free) return (null, left);
         if (standing.IsSuspended) return (Refusals.Suspended, left);
@@ -47,11 +44,11 @@ internal sealed class Affordability(Database database, Standings standings, Cata
         var prices = standing.LivePlanAt(now) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
         var price = Rating.UnitPrice(prices, meter.Key);
         var beyond = quantity - remaining;
-        if (meter.Kind is MeterKind.Unit && price > 0) beyond -= Math.Clamp(decimal.Floor((credits!.Value?.Available.Amount ?? 0m) / price), 0m, beyond); // whole units only: a smaller rest stays
+        if (meter.Kind is MeterKind.Unit && price > 0) beyond -= Math.Clamp(decimal.Floor(credits / price), 0m, beyond); // whole units only: a smaller rest stays
         var cost = beyond * price; // exact: fractions of a cent have to be paid, too
-        if (meter.Kind is MeterKind.Quantity) cost -= Math.Max(0m, credits!.Value?.Available.Amount ?? 0m);
+        if (meter.Kind is MeterKind.Quantity) cost -= Math.Max(0m, credits);
         if (price > 0 && cost <= 0) return (null, left);
         if (price <= 0 || !spend.CardPays) return (Refusals.QuotaExhausted(allowance, meter.Key, limit, (long)Math.Ceiling(quantity)), left);
-        return (spend.Cap is { } cap && (spend.Metered + spend.Held).Amount + cost > cap.Amount ? Refusals.SpendCapReached(spend, Money.Round(cost)) : null, left);
+        return (spend.HasRoomFor(cost) ? null : Refusals.SpendCapReached(spend, Money.Round(cost)), left);
     }
 }

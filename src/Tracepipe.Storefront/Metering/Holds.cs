@@ -19,7 +19,7 @@ internal readonly record struct HoldAnswer(Hold? Hold, Problem? Refusal)
 /// Grants, commits, renews and releases units of work (billing rules, decisions 5 and 6). Every verb is one transaction under the organization's lock,
 /// idempotent by the caller's id.
 /// </summary>
-internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, UsageNews news, TimeProvider clock)
+internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, UsageNews news, HoldOwners owners, TimeProvider clock)
 {
     /// <summary>Holds units before the work begins: completely or not at all, pocket by pocket.</summary>
     public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
@@ -27,58 +27,55 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         var now = clock.GetUtcNow();
         await using var transaction = await database.BeginAsync(wish.OrganizationId, person: null, cancel);
         Answer<Standing?>? locked = null;
-        Answer<IReadOnlyList<string>>? expired = null;
-        Answer<byte[]?>? digest = null;
-        Answer<Spend?>? spending = null;
-        Answer<bool>? accrues = null;
-        Answer<long>? open = null;
+        Answer<(byte[]? Digest, long Open, bool HasExpired)>? others = null;
+        Func<Means?>? read = null;
         await transaction.ReadAsync(q =>
         {
             locked = Standings.AskTryLock(q, wish.OrganizationId); // first: the others see what whoever held the lock has written
-            expired = AskExpired(q, wish.OrganizationId, now);
-            digest = q.First($"select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}", r => (byte[]?)r.GetFieldValue<byte[]>(0));
-            spending = Spending.Ask(q, wish.OrganizationId, now);
-            accrues = StorageLevels.AskAccrues(q, wish.OrganizationId);
-            open = q.First($"select count(*) from holds where organization_id = {wish.OrganizationId} and state = 'open'", r => r.GetInt64(0));
+            others = q.First($"""
+                select (select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}), count(*) filter (where expires_at > {now}), {HasExpired(wish.OrganizationId, now)}
+                from holds where organization_id = {wish.OrganizationId} and state = 'open'
+                """, r => (r.IsDBNull(0) ? null : r.GetFieldValue<byte[]>(0), r.GetInt64(1), r.GetBoolean(2)));
+            read = Means.Ask(q, wish.OrganizationId, wish.Meter, now);
         }, cancel);
         if (locked!.Value is not { } standing) return Problem.NotFound("Organization");
-        await ReleaseAsync(wish.OrganizationId, expired!.Value, now, transaction, cancel);
+        var (digest, open, hasExpired) = others!.Value;
+        if (hasExpired) await ExpireAsync(wish.OrganizationId, now, transaction, cancel);
 
-        if (digest!.Value is { } earlier)
+        if (digest is { } earlier)
         {
             if (!earlier.AsSpan().SequenceEqual(wish.BodyDigest)) return Taken(wish.Id);
-            return (await ReadAsync(wish.OrganizationId, wish.Id, transaction, cancel))!;
+            return (await ReadAsync(wish.OrganizationId, wish.Id, now, transaction, cancel))!;
         }
 
         if (catalogs.Current.Prices.Meters.FirstOrDefault(m => string.Equals(m.Key, wish.Meter, StringComparison.Ordinal)) is not { Kind: MeterKind.Unit })
             return Problem.Invalid("meter", $"“{wish.Meter}” is not a meter of whole units: use one of {string.Join(", ", catalogs.Current.Prices.Meters.Where(m => m.Kind is MeterKind.Unit).Select(m => m.Key))}.");
         if (standing.IsSuspended) return Refusals.Suspended;
-        if (accrues!.Value) await settlement.SettleAsync(standing, now, transaction, cancel); // what lies in storage has cost something since
-        var spend = accrues.Value || expired.Value.Count > 0 ? await Spending.ReadAsync(standing.OrganizationId, now, transaction, cancel) : spending!.Value!;
-        if (spend.HeldBack.Minor > 0)
+        var means = read!() ?? throw new InvalidOperationException($"Organization {wish.OrganizationId} has no billing account.");
+        if (means.StorageAccrues) await settlement.SettleAsync(standing, now, transaction, cancel); // what lies in storage has cost something since
+        if (means.StorageAccrues || hasExpired) means = await Means.ReadAsync(wish.OrganizationId, wish.Meter, now, transaction, cancel);
+        if (means.Spend.HeldBack.Minor > 0)
         {
             await transaction.CommitAsync(cancel); // what was settled stays, whatever the answer
-            return Refusals.HeldBack(spend);
+            return Refusals.HeldBack(means.Spend);
         }
 
         var allowance = await standings.AllowanceAsync(standing, now, cancel);
-        if (allowance.Tier.Limits.Agents >= 0 && open!.Value >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open.Value);
-
-        var (parts, refusal) = await pockets.TakeAsync(standing, allowance, spend, wish.Meter, wish.Quantity, wish.Id, 0, now, transaction, cancel);
-        if (refusal is not null) return refusal; // disposed without commit: nothing is held
+        if (allowance.Tier.Limits.Agents >= 0 && open >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open);
 
         var expires = now + wish.ExpiresIn;
-        Answer<int>? isMine = null;
-        await transaction.ReadAsync(q =>
-        {
-            isMine = q.Execute($"insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing");
-            q.Execute($"""
-                insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
-                values ({wish.OrganizationId}, {wish.Id}, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires})
-                """);
-            InsertParts(q, wish.OrganizationId, wish.Id, parts);
-        }, cancel);
-        if (isMine!.Value == 0) return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock; nothing of this is committed
+        Answer<int>? written = null;
+        var (parts, refusal) = await pockets.TakeAsync(standing, allowance, means, wish.Meter, wish.Quantity, wish.Id, 0, now, (q, parts) => written = q.Execute($"""
+            with mine as (insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing returning id, organization_id),
+            hold as (
+              insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
+              select organization_id, id, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires} from mine returning organization_id, id)
+            {PartsOf($"hold", parts)}
+            """), transaction, cancel);
+        if (refusal is not null) return refusal; // disposed without commit: nothing is held
+        if (written!.Value == 0) return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock; nothing of this is committed
+        if (written.Value != parts.Count) throw new InvalidOperationException($"The hold {wish.Id} has {written.Value} parts instead of {parts.Count}.");
+        transaction.AfterCommit(_ => { owners.Add(wish.Id, wish.OrganizationId); return Task.CompletedTask; });
         await transaction.CommitAsync(cancel);
         return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, parts) { KeyId = wish.KeyId };
     }
@@ -103,15 +100,14 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (hold.State is "expired")
         {
             var allowance = await standings.AllowanceAsync(standing, now, cancel);
-            var spend = await Spending.ReadAsync(organization, now, transaction, cancel);
-            (parts, var refusal) = standing.IsSuspended ? ([], Refusals.Suspended) : await pockets.TakeAsync(standing, allowance, spend, hold.Meter, units, id, 1, now, transaction, cancel);
-            if (refusal is not null) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
-            grantedAt = now; // it belongs to the period of its grant, and this is another one
-            await transaction.ReadAsync(q =>
+            var means = await Means.ReadAsync(organization, hold.Meter, now, transaction, cancel);
+            (parts, var refusal) = standing.IsSuspended ? ([], Refusals.Suspended) : await pockets.TakeAsync(standing, allowance, means, hold.Meter, units, id, 1, now, (q, parts) =>
             {
                 q.Execute($"delete from hold_parts where organization_id = {organization} and hold_id = {id}");
-                InsertParts(q, organization, id, parts);
-            }, cancel);
+                q.Exactly(parts.Count, PartsOf($"(select organization_id, id from holds where organization_id = {organization} and id = {id})", parts), $"The hold {id} has other parts than were taken.");
+            }, transaction, cancel);
+            if (refusal is not null) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
+            grantedAt = now; // it belongs to the period of its grant, and this is another one
         }
 
         var rest = units;
@@ -122,11 +118,8 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
             rest -= used[^1].Used;
         }
         transaction.AfterCommit(_ => { news.Tell(organization); return Task.CompletedTask; });
-        await Pockets.CommitAsync(organization, id, hold.Meter, used, grantedAt, now, q =>
-        {
-            foreach (var (part, some) in used.Where(u => u.Used > 0)) Record(q, hold with { GrantedAt = grantedAt }, part with { Quantity = some }, wish.Details, now);
-            q.Execute($"update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(wish.Details)} where organization_id = {organization} and id = {id}");
-        }, transaction, cancel);
+        await Pockets.CommitAsync(organization, id, hold.Meter, used, grantedAt, now,
+            q => Record(q, hold with { GrantedAt = grantedAt }, units, [.. used.Where(u => u.Used > 0).Select(u => u.Part with { Quantity = u.Used })], wish.Details, now), transaction, cancel);
         await transaction.CommitAsync(cancel);
         return hold with { State = "committed", Committed = units, Parts = parts };
     }
@@ -140,7 +133,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (hold.State is "committed") return Problem.Conflict($"The hold {id} was committed: what was used is not released.");
         if (hold.State is not "open") { await transaction.CommitAsync(cancel); return hold; }
         foreach (var part in hold.Parts) await Pockets.ReleaseAsync(organization, hold.Meter, part, hold.GrantedAt, now, transaction, cancel);
-        await transaction.ExecuteAsync($"update holds set state = 'released', settled_at = {now} where organization_id = {organization} and id = {id}", cancel);
+        await transaction.ReadAsync(q => q.Exactly(1, $"update holds set state = 'released', settled_at = {now} where organization_id = {organization} and id = {id} and state = 'open'", $"The hold {id} was not open."), cancel);
         await transaction.CommitAsync(cancel);
         return hold with { State = "released" };
     }
@@ -168,14 +161,8 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         foreach (var organization in due!.Value)
         {
             await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-            var now = clock.GetUtcNow();
-            Answer<IReadOnlyList<string>>? expired = null;
-            await transaction.ReadAsync(q =>
-            {
-                Standings.AskLock(q, organization);
-                expired = AskExpired(q, organization, now);
-            }, cancel);
-            await ReleaseAsync(organization, expired!.Value, now, transaction, cancel);
+            await standings.LockAsync(organization, transaction, cancel);
+            await ExpireAsync(organization, clock.GetUtcNow(), transaction, cancel);
             await transaction.CommitAsync(cancel);
         }
         return due.Value.Count;
@@ -184,6 +171,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     /// <summary>Whose hold this is; null when nobody has one of this id.</summary>
     public async Task<Guid?> OrganizationOfAsync(string id, CancellationToken cancel)
     {
+        if (owners.Find(id) is { } known) return known;
         Answer<Guid?>? found = null;
         await database.WorkReadAsync(q => found = q.First($"select organization_id from hold_ids where id = {id}", r => (Guid?)r.GetGuid(0)), cancel);
         return found!.Value;
@@ -193,7 +181,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     public async Task<Hold?> FindAsync(Guid organization, string id, CancellationToken cancel)
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        return await ReadAsync(organization, id, transaction, cancel);
+        return await ReadAsync(organization, id, clock.GetUtcNow(), transaction, cancel);
     }
 
     private static Problem Taken(string id) => Problem.Conflict($"The hold {id} was asked for before with other words: use another id.");
@@ -203,70 +191,82 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     {
         var now = clock.GetUtcNow();
         Answer<Standing>? standing = null;
-        Answer<IReadOnlyList<string>>? expired = null;
-        Func<Hold?>? hold = null;
+        Func<(Hold Hold, bool HasExpired)?>? asked = null;
         await transaction.ReadAsync(q =>
         {
             standing = Standings.AskLock(q, organization);
-            expired = AskExpired(q, organization, now);
-            hold = Ask(q, organization, id);
+            asked = Ask(q, organization, id, now);
         }, cancel);
-        await ReleaseAsync(organization, expired!.Value, now, transaction, cancel);
-        return (standing!.Value, hold!(), now);
+        var found = asked!();
+        if (found is not { HasExpired: true }) return (standing!.Value, found?.Hold, now);
+        await ExpireAsync(organization, now, transaction, cancel);
+        return (standing!.Value, await ReadAsync(organization, id, now, transaction, cancel), now);
     }
 
-    /// <summary>Ends holds whose time is over; what they have set aside is given back by <see cref="ReleaseAsync(Guid, IReadOnlyList{string}, DateTimeOffset, Transaction, CancellationToken)"/>.</summary>
-    private static Answer<IReadOnlyList<string>> AskExpired(Questions q, Guid organization, DateTimeOffset now) =>
-        q.List($"update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id", r => r.GetString(0));
+    /// <summary>Whether the time of an open hold is over.</summary>
+    private static FormattableString HasExpired(Guid organization, DateTimeOffset now) => $"exists (select 1 from holds where organization_id = {organization} and state = 'open' and expires_at <= {now})";
 
-    private static async Task ReleaseAsync(Guid organization, IReadOnlyList<string> expired, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <summary>Ends holds whose time is over and gives back what they have set aside.</summary>
+    private static async Task ExpireAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
+        var expired = await transaction.ListAsync($"update holds set state = 'expired', settled_at = {now} where organization_id = {organization} and state = 'open' and expires_at <= {now} returning id", r => r.GetString(0), cancel);
         foreach (var id in expired)
         {
-            var hold = (await ReadAsync(organization, id, transaction, cancel))!;
+            var hold = (await ReadAsync(organization, id, now, transaction, cancel))!;
             foreach (var part in hold.Parts) await Pockets.ReleaseAsync(organization, hold.Meter, part, hold.GrantedAt, now, transaction, cancel);
         }
     }
 
-    private static async Task<Hold?> ReadAsync(Guid organization, string id, Transaction transaction, CancellationToken cancel)
+    private static async Task<Hold?> ReadAsync(Guid organization, string id, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        Func<Hold?>? hold = null;
-        await transaction.ReadAsync(q => hold = Ask(q, organization, id), cancel);
-        return hold!();
+        Func<(Hold Hold, bool)?>? asked = null;
+        await transaction.ReadAsync(q => asked = Ask(q, organization, id, now), cancel);
+        return asked!()?.Hold;
     }
 
-    private static Func<Hold?> Ask(Questions q, Guid organization, string id)
+    /// <summary>Asks for the hold with its parts, and whether the time of any of the organization's is over.</summary>
+    private static Func<(Hold Hold, bool HasExpired)?> Ask(Questions q, Guid organization, string id, DateTimeOffset now)
     {
-        var hold = q.First($"select meter, quantity, state, granted_at, expires_at, committed, key_id from holds where organization_id = {organization} and id = {id}",
-            r => new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []) { KeyId = r.IsDBNull(6) ? null : r.GetGuid(6) });
-        var parts = q.List($"select pocket, period_start, quantity, unit_price, cause from hold_parts where organization_id = {organization} and hold_id = {id} order by ordinal",
-            r => new HoldPart(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(2), r.GetDecimal(3) / 1.000000000000000000m, r.IsDBNull(4) ? null : r.GetString(4))); // 0, not 0.000000000000: a repeated call answers the same text
-        return () => hold.Value is { } found ? found with { Parts = parts.Value } : null;
+        var rows = q.List($"""
+            select h.meter, h.quantity, h.state, h.granted_at, h.expires_at, h.committed, h.key_id, p.pocket, p.period_start, p.quantity, p.unit_price, p.cause, {HasExpired(organization, now)}
+            from holds h join hold_parts p on p.organization_id = h.organization_id and p.hold_id = h.id where h.organization_id = {organization} and h.id = {id} order by p.ordinal
+            """, r => (
+            Hold: new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []) { KeyId = r.IsDBNull(6) ? null : r.GetGuid(6) },
+            Part: new HoldPart(r.GetString(7), r.GetFieldValue<DateTimeOffset>(8), r.GetInt64(9), r.GetDecimal(10) / 1.000000000000000000m, r.IsDBNull(11) ? null : r.GetString(11)), // 0, not 0.000000000000: a repeated call answers the same text
+            HasExpired: r.GetBoolean(12)));
+        return () => rows.Value is [var first, ..] ? (first.Hold with { Parts = [.. rows.Value.Select(r => r.Part)] }, first.HasExpired) : null;
     }
 
-    private static void InsertParts(Questions q, Guid organization, string id, IReadOnlyList<HoldPart> parts)
+    /// <summary>The statement that adds parts to a hold.</summary>
+    /// <param name="hold">What has its organization_id and id.</param>
+    private static FormattableString PartsOf(FormattableString hold, IReadOnlyList<HoldPart> parts)
     {
-        for (var ordinal = 0; ordinal < parts.Count; ordinal++)
-        {
-            var part = parts[ordinal];
-            q.Execute($"""
-                insert into hold_parts (organization_id, hold_id, ordinal, pocket, period_start, quantity, unit_price, cause)
-                values ({organization}, {id}, {ordinal}, {part.Pocket}, {part.PeriodStart}, {part.Quantity}, {part.UnitPrice}, {part.Cause}::text)
-                """);
-        }
+        var (pockets, starts, quantities) = (parts.Select(p => p.Pocket).ToArray(), parts.Select(p => p.PeriodStart.ToUniversalTime()).ToArray(), parts.Select(p => p.Quantity).ToArray());
+        var (prices, causes) = (parts.Select(p => p.UnitPrice).ToArray(), parts.Select(p => p.Cause).ToArray());
+        return $"""
+            insert into hold_parts (organization_id, hold_id, ordinal, pocket, period_start, quantity, unit_price, cause)
+            select h.organization_id, h.id, p.n - 1, p.pocket, p.start, p.quantity, p.price, p.cause
+            from {hold} h cross join unnest({pockets}, {starts}, {quantities}, {prices}, {causes}) with ordinality p (pocket, start, quantity, price, cause, n)
+            """;
     }
 
-    // A unit belongs to the period of its grant, whenever it is committed.
-    private static void Record(Questions q, Hold hold, HoldPart part, JsonElement? details, DateTimeOffset now)
+    /// <summary>Ends the hold as committed and records what was used of it: both or neither. A unit belongs to the period of its grant, whenever it is committed.</summary>
+    /// <param name="units">All that were used.</param>
+    /// <param name="used">The same, pocket by pocket.</param>
+    private static void Record(Questions q, Hold hold, long units, IReadOnlyList<HoldPart> used, JsonElement? details, DateTimeOffset now)
     {
-        var total = Money.Round(part.UnitPrice * part.Quantity);
         var suite = Text(details, "suite_id");
-        UsageSums.Add(q, hold.OrganizationId, hold.Meter, hold.KeyId, suite ?? "", part.Quantity, hold.GrantedAt);
-        q.Execute($"""
+        var (ids, pockets, quantities) = (used.Select(_ => Guid.CreateVersion7()).ToArray(), used.Select(p => p.Pocket).ToArray(), used.Select(p => p.Quantity).ToArray());
+        var (prices, totals, starts) = (used.Select(p => p.UnitPrice).ToArray(), used.Select(p => p.Price.Minor).ToArray(), used.Select(p => p.PeriodStart.ToUniversalTime()).ToArray());
+        UsageSums.Add(q, hold.OrganizationId, hold.Meter, hold.KeyId, suite ?? "", units, used.Count, hold.GrantedAt);
+        q.Exactly(used.Count, $"""
+            with hold as (
+              update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(details)} where organization_id = {hold.OrganizationId} and id = {hold.Id} and state = {hold.State}
+              returning organization_id, id, meter, key_id, usage_details)
             insert into usage_records (organization_id, id, usage_type, pocket, quantity, unit_price, total_minor, currency, quota_period_start, bill_month, hold_id, key_id, ticket_id, suite_id, usage_details, recorded_at)
-            values ({hold.OrganizationId}, {Guid.CreateVersion7()}, {hold.Meter}, {part.Pocket}, {part.Quantity}, {part.UnitPrice}, {total.Minor}, {total.Currency}, {part.PeriodStart}, {BillMonth.Of(hold.GrantedAt)}, {hold.Id}, {hold.KeyId}::uuid,
-              {Text(details, "ticket_id")}::text, {suite}::text, {Json(details)}, {now})
-            """);
+            select h.organization_id, u.id, h.meter, u.pocket, u.quantity, u.price, u.total, {Money.Zero.Currency}, u.start, {BillMonth.Of(hold.GrantedAt)}, h.id, h.key_id, {Text(details, "ticket_id")}::text, {suite}::text, h.usage_details, {now}
+            from hold h cross join unnest({ids}, {pockets}, {quantities}, {prices}, {totals}, {starts}) u (id, pocket, quantity, price, total, start)
+            """, $"The hold {hold.Id} is not {hold.State} any more.");
     }
 
     private static string? Text(JsonElement? details, string name) =>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Organizations;
@@ -13,50 +12,41 @@ namespace Tracepipe.Storefront.Metering;
 internal sealed class Pockets(Catalogs catalogs)
 {
     /// <summary>Sets units aside, completely or not at all, pocket by pocket.</summary>
+    /// <param name="means">As they were read under the lock, after everything that changes them.</param>
     /// <param name="hold">The hold's id; with <paramref name="attempt"/> it names what is set aside.</param>
+    /// <param name="also">What is written in the same round trip as the parts.</param>
     /// <returns>The parts, or the reason why the units cannot be paid for; then the caller's transaction must not be committed.</returns>
-    public async Task<(IReadOnlyList<HoldPart> Parts, Problem? Refusal)> TakeAsync(Standing standing, Allowance allowance, Spend spend, string meter, long units, string hold, int attempt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    public async Task<(IReadOnlyList<HoldPart> Parts, Problem? Refusal)> TakeAsync(Standing standing, Allowance allowance, Means means, string meter, long units, string hold, int attempt, DateTimeOffset now, Action<Questions, IReadOnlyList<HoldPart>> also, Transaction transaction, CancellationToken cancel)
     {
-        var (organization, limit) = (standing.OrganizationId, allowance.LimitOf(meter));
-        var parts = new List<HoldPart>();
-        var rest = units;
-        Answer<long>? held = null;
-        Answer<CreditBalance?>? balance = null;
+        var (organization, spend) = (standing.OrganizationId, means.Spend);
+        var (parts, refusal) = await DecideAsync(standing, allowance, means, meter, units, $"{hold}#{attempt}", now, cancel);
+        if (refusal is not null) return ([], refusal);
+        if (parts.FirstOrDefault(p => p.Pocket is "credits") is { } credits && !await Book.HoldCreditsAsync(organization, credits.Price, new Cause("hold", credits.Cause!, Actor.System, now, hold), now, transaction, cancel))
+            throw new InvalidOperationException("Credits that were there under the lock are gone.");
+        Answer<int>? charged = null;
         await transaction.ReadAsync(q =>
         {
-            held = Quotas.Hold(q, organization, allowance.Pocket, meter, allowance.Period.Start, limit, rest);
-            balance = Book.AskBalance(q, organization, now);
+            foreach (var part in parts)
+                switch (part.Pocket)
+                {
+                    case "credits": break;
+                    case "metered": charged = Spending.Hold(q, organization, spend, BillMonth.Of(now), part.Price.Minor); break;
+                    default: Quotas.Hold(q, organization, means.Of(allowance), allowance.LimitOf(meter), part.Quantity); break;
+                }
+            also(q, parts);
         }, cancel);
-        var granted = held!.Value;
-        if (granted > 0) parts.Add(new HoldPart(allowance.Pocket, allowance.Period.Start, granted, 0m));
-        if ((rest -= granted) == 0) return (parts, null);
-
-        var prices = standing.LivePlanAt(now) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
-        var price = Rating.UnitPrice(prices, meter);
-        if (price <= 0) return ([], Refusals.QuotaExhausted(allowance, meter, limit, units));
-
-        // A unit is paid from one pocket: a rest smaller than its price stays.
-        var credits = Math.Clamp((long)Math.Min(rest, decimal.Floor(balance!.Value!.Available.Amount / price)), 0, rest);
-        if (credits > 0)
-        {
-            var part = new HoldPart("credits", allowance.Period.Start, credits, price, string.Create(CultureInfo.InvariantCulture, $"{hold}#{attempt}"));
-            if (!await Book.HoldCreditsAsync(organization, part.Price, new Cause("hold", part.Cause!, Actor.System, now, hold), now, transaction, cancel)) throw new InvalidOperationException("Credits that were there under the lock are gone.");
-            parts.Add(part);
-            rest -= credits;
-        }
-        if (rest == 0) return (parts, null);
-
-        var metered = new HoldPart("metered", allowance.Period.Start, rest, price);
-        if (!spend.CardPays) return ([], Refusals.QuotaExhausted(allowance, meter, limit, units));
-        if (!await Spending.HoldAsync(organization, BillMonth.Of(now), metered.Price.Minor, transaction, cancel)) return ([], Refusals.SpendCapReached(spend, metered.Price));
-        return ([.. parts, metered], null);
+        return charged is { Value: 0 } ? ([], Refusals.SpendCapReached(spend, parts[^1].Price)) : (parts, null);
     }
 
     /// <summary>Gives a part back.</summary>
     public static async Task ReleaseAsync(Guid organization, string meter, HoldPart part, DateTimeOffset grantedAt, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         if (part.Pocket is "credits") await Book.ReleaseHeldAsync(organization, part.Cause!, Actor.System, now, transaction, cancel);
-        else await transaction.ReadAsync(q => Release(q, organization, meter, part, part.Quantity, grantedAt), cancel);
+        else await transaction.ReadAsync(q =>
+        {
+            if (part.Pocket is "metered") Spending.Settle(q, organization, BillMonth.Of(grantedAt), part.Price.Minor, 0);
+            else Quotas.Settle(q, organization, part.Pocket, meter, part.PeriodStart, part.Quantity, 0);
+        }, cancel);
     }
 
     /// <summary>
@@ -66,8 +56,10 @@ internal sealed class Pockets(Catalogs catalogs)
     public static async Task CommitAsync(Guid organization, string hold, string meter, IReadOnlyList<(HoldPart Part, long Used)> parts, DateTimeOffset grantedAt, DateTimeOffset now, Action<Questions> also, Transaction transaction, CancellationToken cancel)
     {
         foreach (var (part, used) in parts)
-            if (part.Pocket is "credits") await Book.CommitHeldAsync(organization, part.Cause!, (part with { Quantity = used }).Price, used == 0 ? null : $"{used} × {meter}", Actor.System, now, transaction, cancel);
+            if (part.Pocket is "credits" && !await Book.CommitHeldAsync(organization, part.Cause!, (part with { Quantity = used }).Price, used == 0 ? null : $"{used} × {meter}", Actor.System, now, transaction, cancel))
+                throw new InvalidOperationException($"The credits of the hold {hold} of organization {organization} were settled before.");
         var month = await Accruals.OpenMonthAsync(organization, BillMonth.Of(grantedAt), now, transaction, cancel);
+        Answer<int>? owed = null;
         await transaction.ReadAsync(q =>
         {
             foreach (var (part, used) in parts)
@@ -81,22 +73,43 @@ internal sealed class Pockets(Catalogs catalogs)
                     case "metered":
                         Spending.Settle(q, organization, BillMonth.Of(grantedAt), part.Price.Minor, cents);
                         if (used == 0) break;
-                        Book.Post(q, organization, [new Posting(new Cause("settle", $"hold:{hold}", Actor.System, now, hold, $"{used} × {meter}"), Book.Owed(cents))]);
+                        owed = Book.Post(q, organization, [new Posting(new Cause("settle", $"hold:{hold}", Actor.System, now, hold, $"{used} × {meter}"), Book.Owed(cents))]);
                         Accruals.AddPaid(q, organization, month, meter, part.UnitPrice, used, 0, cents, grantedAt);
                         break;
                     default:
-                        if (used > 0) Quotas.Commit(q, organization, part.Pocket, meter, part.PeriodStart, used);
-                        if (part.Quantity > used) Release(q, organization, meter, part, part.Quantity - used, grantedAt);
+                        Quotas.Settle(q, organization, part.Pocket, meter, part.PeriodStart, part.Quantity, used);
                         break;
                 }
             }
             also(q);
         }, cancel);
+        if (owed is { Value: 0 }) throw new InvalidOperationException($"What the hold {hold} of organization {organization} owes was posted before.");
     }
 
-    private static void Release(Questions q, Guid organization, string meter, HoldPart part, long units, DateTimeOffset grantedAt)
+    /// <summary>Divides units among the pockets; writes nothing.</summary>
+    /// <param name="cause">Names credits that are set aside.</param>
+    private async ValueTask<(IReadOnlyList<HoldPart> Parts, Problem? Refusal)> DecideAsync(Standing standing, Allowance allowance, Means means, string meter, long units, string cause, DateTimeOffset now, CancellationToken cancel)
     {
-        if (part.Pocket is "metered") Spending.Settle(q, organization, BillMonth.Of(grantedAt), part.Price.Minor, 0);
-        else Quotas.Release(q, organization, part.Pocket, meter, part.PeriodStart, units);
+        var (limit, start) = (allowance.LimitOf(meter), allowance.Period.Start);
+        var parts = new List<HoldPart>();
+        var included = limit < 0 ? units : (long)Math.Min(units, decimal.Floor(means.Of(allowance).Left(limit)));
+        if (included > 0) parts.Add(new HoldPart(allowance.Pocket, start, included, 0m));
+        var rest = units - included;
+        if (rest == 0) return (parts, null);
+
+        var prices = standing.LivePlanAt(now) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
+        var price = Rating.UnitPrice(prices, meter);
+        if (price <= 0) return ([], Refusals.QuotaExhausted(allowance, meter, limit, units));
+
+        // A unit is paid from one pocket: a rest smaller than its price stays.
+        var credits = Math.Clamp((long)Math.Min(rest, decimal.Floor(means.Credits.Available.Amount / price)), 0, rest);
+        if (credits > 0) parts.Add(new HoldPart("credits", start, credits, price, cause));
+        rest -= credits;
+        if (rest == 0) return (parts, null);
+
+        var metered = new HoldPart("metered", start, rest, price);
+        if (!means.Spend.CardPays) return ([], Refusals.QuotaExhausted(allowance, meter, limit, units));
+        if (!means.Spend.HasRoomFor(metered.Price.Amount)) return ([], Refusals.SpendCapReached(means.Spend, metered.Price));
+        return ([.. parts, metered], null);
     }
 }

@@ -59,7 +59,7 @@ internal sealed class StorageUse(Database database, Standings standings, Settlem
         var beyond = cost - Math.Max(0m, credits!.Value?.Available.Amount ?? 0m);
         if (beyond <= 0) return null;
         if (!spend.CardPays) return Refusals.StorageExhausted(allowance, Words.Size(level.Bytes), Words.Size(bytes));
-        return spend.Cap is { } cap && (spend.Metered + spend.Held).Amount + beyond > cap.Amount ? Refusals.StorageBeyondCap(spend, Money.Round(cost)) : null;
+        return spend.HasRoomFor(beyond) ? null : Refusals.StorageBeyondCap(spend, Money.Round(cost));
     }
 
     /// <summary>Bytes have been stored or deleted, in the running transaction: what lay there until now is settled, then the level changes.</summary>

@@ -19,5 +19,5 @@ internal static class UsageRecords
     /// <summary>Counts one of something that the product itself sees, in the hour it happened and in the caller's transaction.</summary>
     /// <param name="meter">Not a meter of the catalogue: it has no price.</param>
     public static Task CountAsync(Guid organization, string meter, Guid? key, string suite, DateTimeOffset at, Transaction transaction, CancellationToken cancel) =>
-        transaction.ReadAsync(q => UsageSums.Add(q, organization, meter, key, suite, 1, at), cancel);
+        transaction.ReadAsync(q => UsageSums.Add(q, organization, meter, key, suite, quantity: 1, events: 1, at), cancel);
 }

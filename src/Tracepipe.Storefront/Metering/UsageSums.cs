@@ -11,20 +11,16 @@ internal static class UsageSums
 {
     private const string Key = "meter, coalesce(key_id, '00000000-0000-0000-0000-000000000000'), coalesce(model, ''), coalesce(suite_id, ''), sum(quantity), count(*)";
 
-    /// <summary>Adds one of something.</summary>
+    /// <summary>Adds so many of something, all of one moment.</summary>
     /// <param name="suite">Empty: of none.</param>
-    public static void Add(Questions q, Guid organization, string meter, Guid? key, string suite, long quantity, DateTimeOffset at)
-    {
-        var (day, hour) = (UsageDays.DayOf(at), HourOf(at));
-        q.Execute($"""
-            insert into usage_days as d (organization_id, day, meter, key_id, model, suite_id, quantity, events) values ({organization}, {day}, {meter}, {key ?? Guid.Empty}, '', {suite}, {quantity}, 1)
-            on conflict (organization_id, day, meter, key_id, model, suite_id) do update set quantity = d.quantity + excluded.quantity, events = d.events + 1
-            """);
-        q.Execute($"""
-            insert into usage_hours as h (organization_id, hour, meter, key_id, model, suite_id, quantity, events) values ({organization}, {hour}, {meter}, {key ?? Guid.Empty}, '', {suite}, {quantity}, 1)
-            on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = h.quantity + excluded.quantity, events = h.events + 1
-            """);
-    }
+    public static void Add(Questions q, Guid organization, string meter, Guid? key, string suite, long quantity, long events, DateTimeOffset at) => q.Execute($"""
+        with days as (
+          insert into usage_days as d (organization_id, day, meter, key_id, model, suite_id, quantity, events) values ({organization}, {UsageDays.DayOf(at)}, {meter}, {key ?? Guid.Empty}, '', {suite}, {quantity}, {events})
+          on conflict (organization_id, day, meter, key_id, model, suite_id) do update set quantity = d.quantity + excluded.quantity, events = d.events + excluded.events
+          returning d.organization_id, d.meter, d.key_id, d.model, d.suite_id)
+        insert into usage_hours as h (organization_id, hour, meter, key_id, model, suite_id, quantity, events) select organization_id, {HourOf(at)}, meter, key_id, model, suite_id, {quantity}, {events} from days
+        on conflict (organization_id, hour, meter, key_id, model, suite_id) do update set quantity = h.quantity + excluded.quantity, events = h.events + excluded.events
+        """);
 
     /// <summary>Adds events to the days.</summary>
     /// <param name="from">What has their columns.</param>

@@ -18,7 +18,8 @@ internal sealed class Answer<T>
 
 /// <summary>
 /// Several statements that travel to PostgreSQL in one round trip and one implicit transaction. Holes of the interpolated text become parameters,
-/// never text. <code>var keys = q.List($"select id, name from api_keys where organization_id = {org}", r => …);</code>
+/// never text, except a hole that is a statement's piece itself: a <see cref="FormattableString"/> becomes text, its own holes parameters.
+/// <code>var keys = q.List($"select id, name from api_keys where organization_id = {org}", r => …);</code>
 /// </summary>
 internal sealed class Questions
 {
@@ -71,6 +72,11 @@ internal sealed class Questions
         return answer;
     }
 
+    /// <summary>A statement for its effect that changes so many rows and no others.</summary>
+    /// <param name="broken">What is broken when it changes more or fewer: the text of the exception that ends the transaction.</param>
+    public void Exactly(int rows, FormattableString sql, string broken) =>
+        asked.Add(new Asked(sql, Read: null, changed => { if (changed != rows) throw new InvalidOperationException($"{broken} ({changed} rows instead of {rows})"); }));
+
     internal async Task RunAsync(NpgsqlDataSource source, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
@@ -98,11 +104,22 @@ internal sealed class Questions
     /// <summary>Holes become numbered parameters. <c>null</c> travels as an untyped NULL: cast it in the SQL (<c>{x}::text</c>).</summary>
     internal static NpgsqlBatchCommand Command(FormattableString sql)
     {
-        var names = new object[sql.ArgumentCount];
-        for (var i = 0; i < names.Length; i++) names[i] = "$" + (i + 1);
-        var command = new NpgsqlBatchCommand(string.Format(null, sql.Format, names));
-        foreach (var value in sql.GetArguments()) command.Parameters.Add(Parameter(value));
+        var command = new NpgsqlBatchCommand();
+        command.CommandText = Text(sql, command.Parameters);
         return command;
+    }
+
+    private static string Text(FormattableString sql, NpgsqlParameterCollection parameters)
+    {
+        var holes = sql.GetArguments();
+        var texts = new object[holes.Length];
+        for (var i = 0; i < holes.Length; i++)
+        {
+            if (holes[i] is FormattableString piece) { texts[i] = Text(piece, parameters); continue; }
+            parameters.Add(Parameter(holes[i]));
+            texts[i] = "$" + parameters.Count;
+        }
+        return string.Format(null, sql.Format, texts);
     }
 
     private static NpgsqlParameter Parameter(object? value) => value switch

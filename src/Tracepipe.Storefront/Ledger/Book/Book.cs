@@ -186,10 +186,13 @@ internal static class Book
     }
 
     /// <summary>Asks what may be spent and what is set aside.</summary>
-    public static Answer<CreditBalance?> AskBalance(Questions q, Guid organization, DateTimeOffset now) => q.First($"""
+    public static Answer<CreditBalance?> AskBalance(Questions q, Guid organization, DateTimeOffset now) => q.First(Balance(organization, now), r => CreditBalance.Read(r));
+
+    /// <summary>What <see cref="CreditBalance.Read"/> reads: one row.</summary>
+    public static FormattableString Balance(Guid organization, DateTimeOffset now) => $"""
         select coalesce(sum(balance) filter (where kind = 'available' and (expires_at is null or expires_at > {now})), 0)::bigint, coalesce(sum(balance) filter (where kind = 'held'), 0)::bigint
         from ledger_accounts where organization_id = {organization} and kind in ('available', 'held')
-        """, r => new CreditBalance(Money.Usd(r.GetInt64(0)), Money.Usd(r.GetInt64(1))));
+        """;
 
     /// <summary>Asks for the grants that still have something, the first to expire first. One that has expired keeps its rest for <see cref="LateUse"/>.</summary>
     public static Answer<IReadOnlyList<CreditGrant>> AskGrants(Questions q, Guid organization) => q.List($"""

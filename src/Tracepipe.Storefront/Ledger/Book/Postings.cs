@@ -1,3 +1,4 @@
+using Npgsql;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
@@ -22,7 +23,11 @@ internal sealed record Posting(Cause Cause, IReadOnlyList<Leg> Legs);
 /// <summary>Prepaid credits at a moment.</summary>
 /// <param name="Available">What may be spent; negative after a refund of what was spent already.</param>
 /// <param name="Held">Set aside for work in progress.</param>
-internal sealed record CreditBalance(Money Available, Money Held);
+internal sealed record CreditBalance(Money Available, Money Held)
+{
+    /// <param name="first">Where its columns begin.</param>
+    internal static CreditBalance Read(NpgsqlDataReader r, int first = 0) => new(Money.Usd(r.GetInt64(first)), Money.Usd(r.GetInt64(first + 1)));
+}
 
 /// <summary>A line of the credit statement.</summary>
 /// <param name="Kind">The kind of its cause.</param>

@@ -34,16 +34,14 @@ internal static class Accruals
 
     /// <summary>Adds units that were paid when they were granted.</summary>
     /// <param name="month">Whose invoice shows them: <see cref="OpenMonthAsync"/>.</param>
-    public static void AddPaid(Questions q, Guid organization, DateOnly month, string meter, decimal unitPrice, long units, long creditsMinor, long meteredMinor, DateTimeOffset grantedAt)
-    {
-        q.Execute($"""
-            insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor)
-            values ({organization}, {month}, {BillMonth.Of(grantedAt)}, {meter}, {unitPrice}, {units}::numeric, {creditsMinor}, {meteredMinor})
-            on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity,
-              credits_minor = a.credits_minor + excluded.credits_minor, metered_minor = a.metered_minor + excluded.metered_minor
-            """);
-        UsageDays.Add(q, organization, meter, unitPrice, units, grantedAt);
-    }
+    public static void AddPaid(Questions q, Guid organization, DateOnly month, string meter, decimal unitPrice, long units, long creditsMinor, long meteredMinor, DateTimeOffset grantedAt) => q.Execute($"""
+        with accrued as (
+          insert into accruals as a (organization_id, bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor)
+          values ({organization}, {month}, {BillMonth.Of(grantedAt)}, {meter}, {unitPrice}, {units}::numeric, {creditsMinor}, {meteredMinor})
+          on conflict (organization_id, bill_month, meter, unit_price, origin_month, series) do update set quantity = a.quantity + excluded.quantity,
+            credits_minor = a.credits_minor + excluded.credits_minor, metered_minor = a.metered_minor + excluded.metered_minor)
+        {UsageDays.Adding(organization, meter, unitPrice, units, grantedAt)}
+        """);
 
     /// <summary>Says what a meter that is an integral has come to in a month. What was accrued at other prices before a change of the catalogue stays.</summary>
     public static Task SetAsync(Guid organization, Period month, string meter, decimal unitPrice, decimal quantity, Transaction transaction, CancellationToken cancel)

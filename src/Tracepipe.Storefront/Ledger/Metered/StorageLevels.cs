@@ -38,9 +38,8 @@ internal sealed class StorageLevels(Standings standings, Catalogs catalogs)
     public static Answer<StoredNow?> AskNow(Questions q, Guid organization) => q.First($"select current_bytes, included_bytes, as_of, charged_microseconds from storage_levels where organization_id = {organization}",
         r => new StoredNow(new StorageLevel(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<DateTimeOffset>(2)), r.GetDecimal(3)));
 
-    /// <summary>Asks whether what is stored costs something.</summary>
-    public static Answer<bool> AskAccrues(Questions q, Guid organization) =>
-        q.First($"select true from storage_levels where organization_id = {organization} and included_bytes >= 0 and current_bytes > included_bytes", r => r.GetBoolean(0));
+    /// <summary>Whether what is stored costs something.</summary>
+    public static FormattableString Accrues(Guid organization) => $"exists (select 1 from storage_levels where organization_id = {organization} and included_bytes >= 0 and current_bytes > included_bytes)";
 
     private async Task AddAsync(Guid organization, StorageLevel level, StorageShare share, Transaction transaction, CancellationToken cancel)
     {

@@ -19,10 +19,13 @@ internal static class UsageDays
 {
     /// <summary>Use beyond the included, among the statements of the caller's transaction.</summary>
     /// <param name="usedAt">Decides the day, also when the month of it is closed.</param>
-    public static void Add(Questions q, Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt) => q.Execute($"""
+    public static void Add(Questions q, Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt) => q.Execute(Adding(organization, meter, unitPrice, quantity, usedAt));
+
+    /// <summary>The statement of <see cref="Add"/>: one row.</summary>
+    public static FormattableString Adding(Guid organization, string meter, decimal unitPrice, decimal quantity, DateTimeOffset usedAt) => $"""
         insert into beyond_days as d (organization_id, day, meter, unit_price, quantity) values ({organization}, {DayOf(usedAt)}, {meter}, {unitPrice}, {quantity})
         on conflict (organization_id, day, meter, unit_price) do update set quantity = d.quantity + excluded.quantity
-        """);
+        """;
 
     /// <summary>A level of stored bytes has lasted until now and is another one from now on.</summary>
     /// <param name="unitPrice">Of a GB-hour above the included level; null: nothing accrues.</param>
