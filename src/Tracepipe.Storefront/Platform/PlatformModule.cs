@@ -19,6 +19,7 @@ internal static class PlatformModule
             kestrel.AddServerHeader = false;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10); // slow headers are cut
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024; // a webhook with hundreds of signatures gets our own refusal
+            kestrel.Limits.MaxRequestBufferSize = 192 * 1024; // of a body that nobody has come to read yet: many large ones at once take no room from other requests
             kestrel.Limits.MaxRequestBodySize = 1024 * 1024; // uploads and ingest raise it for themselves
         });
         var services = builder.Services;

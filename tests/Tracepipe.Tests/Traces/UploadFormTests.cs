@@ -149,6 +149,7 @@ public sealed class UploadFormTests(TracesApp app) : IClassFixture<TracesApp>
         await ExpectAsync("more than was announced", "413 payload_too_large", () => PieceAsync(offsets, [.. file, 1]));
         await ExpectAsync("POST to an upload", "405 method_not_allowed", () => SendAsync(key, HttpMethod.Post, address, offsets, file, ("Tus-Resumable", "1.0.0"), ("X-HTTP-Method-Override", "PATCH")));
         await ExpectAsync("a first piece with a character set", "204", () => PieceAsync("Application/Offset+Octet-Stream; charset=utf-8", file[..100]), onDisk: 1);
+        await ExpectAsync("more than was announced, in a piece without a length", "413 payload_too_large", () => PieceAsync(offsets, [.. file[100..], 1], "100", ("Transfer-Encoding", "chunked")));
         await ExpectAsync("the rest, coded as it is", "204", () => PieceAsync(offsets, file[100..], "100", ("Content-Encoding", "identity")), onDisk: 1);
         Assert.Equal(expected, seen);
 

@@ -26,4 +26,7 @@ internal sealed record TraceLimits
 
     /// <summary>Unpacked bytes that are read and parsed at a time.</summary>
     public int PieceBytes { get; init; } = 480 * 1024;
+
+    /// <summary>Whether the file is read behind other requests, too, not only parsed and hashed.</summary>
+    public bool IsReadBehind { get; init; }
 }

@@ -23,11 +23,11 @@ internal static class UnpackedTrace
         }
     }
 
-    // Runs on a quiet thread. What the parser leaves of a piece, because it is not whole, goes in front of the next. Unpacking is work, reading is not.
+    // Runs on a quiet thread. What the parser leaves of a piece, because it is not whole, goes in front of the next. Unpacking is work, reading of one file is not.
     private static async Task<TraceSummary> ParseAsync(Stream source, TraceLimits limits, QuietThreads threads, Watched packed, bool isPacked, CancellationToken cancel)
     {
         var parser = new PairedParser(limits, threads);
-        await using var pieces = new ReadAhead(source, limits.PieceBytes, () => packed.Bytes, isPacked ? threads.RunAsync : fill => Task.Run(fill, CancellationToken.None), cancel);
+        await using var pieces = new ReadAhead(source, limits.PieceBytes, () => packed.Bytes, isPacked || limits.IsReadBehind ? threads.RunAsync : fill => Task.Run(fill, CancellationToken.None), cancel);
         var (before, rest, total) = ((ReadAhead.Piece?)null, ReadOnlyMemory<byte>.Empty, 0L);
         while (true)
         {

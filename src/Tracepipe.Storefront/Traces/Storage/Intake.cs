@@ -10,6 +10,7 @@ internal sealed record Received(Guid Id, byte[] Sha256, long Bytes, TraceSummary
 /// <summary>Takes traces in: stores and reads them in one pass. What is refused leaves nothing on disk.</summary>
 internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<TracesOptions> options)
 {
+
     private TraceLimits Limits => new() { FileBytes = options.Value.MaxFileBytes, UnpackedBytes = options.Value.MaxUnpackedBytes };
 
     /// <summary>Takes a file from a request's body.</summary>
@@ -43,15 +44,21 @@ internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<Tr
 
     private async Task<(Received? Trace, Problem? Refused)> ReadAsync(Guid id, Stream source, FileStream? keep, CancellationToken cancel)
     {
-        await using var recorder = new Recorder(source, keep, threads);
+        // One of many keeps little in memory: to find room for all of them at once would keep other requests waiting.
+        var (hashed, limits) = threads.Begin() ? (64 * 1024, Limits with { PieceBytes = 48 * 1024, IsReadBehind = true }) : (256 * 1024, Limits);
         try
         {
-            var summary = await UnpackedTrace.ReadAsync(recorder, Limits, threads, cancel);
+            await using var recorder = new Recorder(source, keep, hashed, threads);
+            var summary = await UnpackedTrace.ReadAsync(recorder, limits, threads, cancel);
             return (new Received(id, await recorder.FinishAsync(), recorder.Bytes, summary), null);
         }
         catch (MalformedTraceException wrong)
         {
             return (null, ProblemOf(wrong));
+        }
+        finally
+        {
+            threads.End();
         }
     }
 

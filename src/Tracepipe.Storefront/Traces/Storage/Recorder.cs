@@ -9,15 +9,15 @@ namespace Tracepipe.Storefront.Traces.Storage;
 /// A stream whose bytes are hashed and written to a file while somebody reads them: a trace is read once. Hashing and writing run beside the reader, a few
 /// pieces behind it.
 /// </summary>
-internal sealed class Recorder(Stream source, FileStream? file, QuietThreads threads) : Stream
+/// <param name="pieceBytes">How many bytes are hashed and written at a time; a few times as many are kept in memory.</param>
+internal sealed class Recorder(Stream source, FileStream? file, int pieceBytes, QuietThreads threads) : Stream
 {
-    private const int PieceBytes = 256 * 1024;
     private const int MostBehind = 4;
     private const long WriteBackEvery = 8 * 1024 * 1024;
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly SemaphoreSlim room = new(MostBehind);
     private readonly ConcurrentQueue<ReadOnlyMemory<byte>> full = new();
-    private byte[] filling = ArrayPool<byte>.Shared.Rent(PieceBytes);
+    private byte[] filling = ArrayPool<byte>.Shared.Rent(pieceBytes);
     private int filled;
     private int given;
     private int waiting;
@@ -44,7 +44,7 @@ internal sealed class Recorder(Stream source, FileStream? file, QuietThreads thr
     {
         await StoreAsync();
         await behind;
-        if (file is not null) await threads.RunAsync(() => DiskFlush.File(file));
+        if (file is not null) await threads.WaitAsync(() => DiskFlush.File(file));
         return hash.GetHashAndReset();
     }
 
@@ -52,8 +52,8 @@ internal sealed class Recorder(Stream source, FileStream? file, QuietThreads thr
     {
         if (given == filled)
         {
-            if (filled == PieceBytes) await StoreAsync();
-            var got = await source.ReadAsync(filling.AsMemory(filled, PieceBytes - filled), cancellationToken);
+            if (filled == pieceBytes) await StoreAsync();
+            var got = await source.ReadAsync(filling.AsMemory(filled, pieceBytes - filled), cancellationToken);
             filled += got;
             Bytes += got;
         }
@@ -90,7 +90,7 @@ internal sealed class Recorder(Stream source, FileStream? file, QuietThreads thr
         if (behind.IsFaulted) await behind;
         await room.WaitAsync();
         full.Enqueue(filling.AsMemory(0, filled));
-        (filling, filled, given) = (ArrayPool<byte>.Shared.Rent(PieceBytes), 0, 0);
+        (filling, filled, given) = (ArrayPool<byte>.Shared.Rent(pieceBytes), 0, 0);
         if (Interlocked.Increment(ref waiting) == 1) behind = threads.RunAsync(StoreAll);
     }
 

@@ -70,9 +70,8 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         {
             if (upload.SessionId is not null) return offset == upload.Received ? (upload, null) : (null, WrongOffset(upload));
             if (offset != upload.Received) return (null, WrongOffset(upload));
-            if (announced > upload.Bytes - offset) return (null, new Problem(413, "payload_too_large", $"The upload has {upload.Bytes} bytes, as announced when it began; this piece goes beyond."));
-            upload = await WriteAsync(upload, lease, body, cancel);
-            return upload.Received < upload.Bytes ? (upload, null) : await FinishAsync(caller, upload, cancel);
+            if (announced > upload.Bytes - offset || await WriteAsync(upload, lease, body, cancel) is not { } now) return (null, TooLong(upload));
+            return now.Received < now.Bytes ? (now, null) : await FinishAsync(caller, now, cancel);
         }
         catch (IOException failure) when (StorageFault.Of(failure) is { } fault)
         {
@@ -114,7 +113,8 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         }, (failure, id) => NotSwept(log, id, failure));
     }
 
-    private async Task<TraceUpload> WriteAsync(TraceUpload upload, Guid lease, Stream body, CancellationToken cancel)
+    /// <returns>The upload as it stands then; null when more came than it has, which is known only at the end of a piece that does not say its length.</returns>
+    private async Task<TraceUpload?> WriteAsync(TraceUpload upload, Guid lease, Stream body, CancellationToken cancel)
     {
         await using var file = files.OpenIncoming(upload.Id);
         if (upload.Received == 0) await files.KeepIncomingAsync();
@@ -122,12 +122,12 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         file.Seek(0, SeekOrigin.End);
         var buffer = new byte[128 * 1024];
         var (received, marked) = (upload.Received, upload.Received);
-        while (received < upload.Bytes)
+        while (true)
         {
             int got;
             try
             {
-                got = await body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, upload.Bytes - received)), cancel);
+                got = await body.ReadAsync(buffer, cancel);
             }
             catch (Exception broken) when (broken is OperationCanceledException or IOException && received > marked)
             {
@@ -135,6 +135,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
                 throw;
             }
             if (got == 0) break;
+            if (got > upload.Bytes - received) return null;
             await file.WriteAsync(buffer.AsMemory(0, got), CancellationToken.None);
             received += got;
             if (received - marked < FlushEvery) continue;
@@ -148,7 +149,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
     // On disk first, then the offset; and the sender may be gone, which is no reason to forget what it sent.
     private async Task MarkAsync(FileStream file, TraceUpload upload, Guid lease, long received)
     {
-        await threads.RunAsync(() => DiskFlush.File(file));
+        await threads.WaitAsync(() => DiskFlush.File(file));
         var now = clock.GetUtcNow();
         await using var transaction = await database.BeginAsync(upload.OrganizationId, person: null, CancellationToken.None);
         var held = await transaction.ExecuteAsync($"""
@@ -204,6 +205,8 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         await transaction.CommitAsync(cancel);
         files.DropIncoming(id);
     }
+
+    private static Problem TooLong(TraceUpload upload) => new(413, "payload_too_large", $"The upload has {upload.Bytes} bytes, as announced when it began; this piece goes beyond.");
 
     private static Problem WrongOffset(TraceUpload upload) => new(StatusCodes.Status409Conflict, "conflict", $"This upload stands at byte {upload.Received}. Go on from there.",
         new Dictionary<string, object?>(StringComparer.Ordinal) { ["offset"] = upload.Received });
