@@ -20,7 +20,7 @@ internal static class UploadBenchmark
         var key = await product.NewKeyAsync();
         using var callers = Start("others", product.Address, key, isBehind: false);
         using var uploaders = Start("uploaders", product.Address, key, isBehind: true);
-        for (var round = 0; round < 2; round++) // warms up: code is compiled a second time, with what the first one has shown
+        for (var round = 0; round < 6; round++) // warms up: code is compiled anew a few times, with what was seen of its use
         {
             await CallAsync(callers, AskAsync(uploaders, "send"));
             await AskAsync(uploaders, "clean");

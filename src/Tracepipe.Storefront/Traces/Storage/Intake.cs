@@ -10,6 +10,8 @@ internal sealed record Received(Guid Id, byte[] Sha256, long Bytes, TraceSummary
 /// <summary>Takes traces in: stores and reads them in one pass. What is refused leaves nothing on disk.</summary>
 internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<TracesOptions> options)
 {
+    private const int Few = 2;
+    private int reading;
 
     private TraceLimits Limits => new() { FileBytes = options.Value.MaxFileBytes, UnpackedBytes = options.Value.MaxUnpackedBytes };
 
@@ -44,8 +46,8 @@ internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<Tr
 
     private async Task<(Received? Trace, Problem? Refused)> ReadAsync(Guid id, Stream source, FileStream? keep, CancellationToken cancel)
     {
-        // One of many keeps little in memory: to find room for all of them at once would keep other requests waiting.
-        var (hashed, limits) = threads.Begin() ? (64 * 1024, Limits with { PieceBytes = 48 * 1024, IsReadBehind = true }) : (256 * 1024, Limits);
+        // One of many keeps little in memory and is read behind other requests: to find room for all of them at once would keep those waiting.
+        var (hashed, limits) = Interlocked.Increment(ref reading) > Few ? (64 * 1024, Limits with { PieceBytes = 48 * 1024, IsReadBehind = true }) : (256 * 1024, Limits);
         try
         {
             await using var recorder = new Recorder(source, keep, hashed, threads);
@@ -58,7 +60,7 @@ internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<Tr
         }
         finally
         {
-            threads.End();
+            Interlocked.Decrement(ref reading);
         }
     }
 

@@ -44,7 +44,7 @@ internal sealed class Recorder(Stream source, FileStream? file, int pieceBytes, 
     {
         await StoreAsync();
         await behind;
-        if (file is not null) await threads.WaitAsync(() => DiskFlush.File(file));
+        if (file is not null) await threads.RunAsync(() => DiskFlush.File(file));
         return hash.GetHashAndReset();
     }
 

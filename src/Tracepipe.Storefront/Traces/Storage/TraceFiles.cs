@@ -42,10 +42,10 @@ internal sealed class TraceFiles(string root, QuietThreads threads)
     }
 
     /// <summary>Makes sure that what arrives is found again after a power cut; its bytes are flushed by who writes them.</summary>
-    public Task KeepIncomingAsync() => threads.WaitAsync(() => FlushNames(Path.Combine(Root, "incoming")));
+    public Task KeepIncomingAsync() => threads.RunAsync(() => FlushNames(Path.Combine(Root, "incoming")));
 
     /// <summary>Gives what has arrived its name; it stays under <c>incoming</c> as well until it is dropped there. What has that name already is the same content and stays. The file must have been flushed.</summary>
-    public Task KeepAsync(Guid incoming, Guid organization, byte[] sha256) => threads.WaitAsync(() =>
+    public Task KeepAsync(Guid incoming, Guid organization, byte[] sha256) => threads.RunAsync(() =>
     {
         var path = PathOf(organization, sha256);
         var folder = Path.GetDirectoryName(path)!;

@@ -149,7 +149,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
     // On disk first, then the offset; and the sender may be gone, which is no reason to forget what it sent.
     private async Task MarkAsync(FileStream file, TraceUpload upload, Guid lease, long received)
     {
-        await threads.WaitAsync(() => DiskFlush.File(file));
+        await threads.RunAsync(() => DiskFlush.File(file));
         var now = clock.GetUtcNow();
         await using var transaction = await database.BeginAsync(upload.OrganizationId, person: null, CancellationToken.None);
         var held = await transaction.ExecuteAsync($"""
