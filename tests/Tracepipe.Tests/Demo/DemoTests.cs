@@ -55,6 +55,7 @@ public sealed class DemoTests(FilledDemo demo) : IClassFixture<FilledDemo>
     {
         var has = await demo.RowsAsync("""
             select 'declined, then paid' where exists (select 1 from invoices where kind = 'usage' and status = 'paid' and dunning_since is not null and amount_paid_cents > 0)
+            union all select 'meters told' where exists (select 1 from meter_exports where state = 'sent')
             union all select 'plan invoice' where exists (select 1 from invoices where kind = 'plan' and status = 'paid')
             union all select 'credits used' where exists (select 1 from accruals where credits_minor > 0)
             union all select 'card charged' where exists (select 1 from accruals where metered_minor > 0)
@@ -66,7 +67,7 @@ public sealed class DemoTests(FilledDemo demo) : IClassFixture<FilledDemo>
             union all select 'nothing parked' where not exists (select 1 from stripe_events where state <> 'done' and state <> 'ignored') and not exists (select 1 from invoices where parked_reason is not null)
             union all select 'nothing in the future' where not exists (select 1 from usage_events where time > now()) and not exists (select 1 from ledger_transactions where posted_at > now() + interval '1 minute') and not exists (select 1 from trace_sessions where created_at > now())
             """);
-        Assert.Equal(["declined, then paid", "plan invoice", "credits used", "card charged", "cards", "keys", "calls", "sessions", "costs", "nothing parked", "nothing in the future"], has);
+        Assert.Equal(["declined, then paid", "meters told", "plan invoice", "credits used", "card charged", "cards", "keys", "calls", "sessions", "costs", "nothing parked", "nothing in the future"], has);
     }
 
     [Fact]
