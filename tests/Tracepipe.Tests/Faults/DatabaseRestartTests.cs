@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using System.Runtime.Versioning;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
@@ -17,6 +18,7 @@ using Xunit;
 namespace Tracepipe.Tests.Faults;
 
 /// <summary>The product on a PostgreSQL of its own, which a test may restart.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class OwnDatabaseApp(TestServers servers) : BillingApp(servers)
 {
     private ScratchFolder? folder;
@@ -57,6 +59,7 @@ public sealed class OwnDatabaseApp(TestServers servers) : BillingApp(servers)
 /// Fault R09, the server's restart. Catches: an error page or a "wrong key" while the database is away, a pool that keeps broken connections, and an
 /// acknowledged webhook or key that is not there afterwards.
 /// </summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class DatabaseRestartTests(OwnDatabaseApp app) : IClassFixture<OwnDatabaseApp>
 {
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(5);
