@@ -63,13 +63,13 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceP
     /// <summary>What the standing allows at a moment: the live plan in the version that was bought, else the free tier in the version in force.</summary>
     public async ValueTask<Allowance> AllowanceAsync(Standing standing, DateTimeOffset now, CancellationToken cancel)
     {
-        if (standing.LivePlanAt(now) is { } plan)
-        {
-            var version = await catalogs.GetAsync(plan.CatalogVersion, cancel);
-            return new Allowance("included", version.Prices.Tier(plan.Tier), plan.PeriodAt(now));
-        }
-        return new Allowance("free", catalogs.Current.Prices.Tier("free"), Period.CalendarMonth(now));
+        var prices = await PricesAsync(standing, now, cancel);
+        return standing.LivePlanAt(now) is { } plan ? new Allowance("included", prices.Tier(plan.Tier), plan.PeriodAt(now)) : new Allowance("free", prices.Tier("free"), Period.CalendarMonth(now));
     }
+
+    /// <summary>What use at a moment costs: the prices of the live plan in the version that was bought, else those in force.</summary>
+    public async ValueTask<PriceList> PricesAsync(Standing standing, DateTimeOffset at, CancellationToken cancel) =>
+        standing.LivePlanAt(at) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
 
     /// <summary>Gives the organization this plan, or changes what is known of it. Counters are kept by period and are not touched.</summary>
     public async Task SetPlanAsync(Guid organization, Plan plan, Transaction transaction, CancellationToken cancel)

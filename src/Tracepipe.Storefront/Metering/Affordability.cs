@@ -14,7 +14,7 @@ internal sealed record QuotaLeft(string Meter, long Limit, decimal Used, decimal
 /// Whether use could be paid for at this moment, in the order of the billing rules (decisions 5 and 18). Reserves nothing: between this answer and a hold
 /// others may take what is left.
 /// </summary>
-internal sealed class Affordability(Database database, Standings standings, Catalogs catalogs, TimeProvider clock)
+internal sealed class Affordability(Database database, Standings standings, TimeProvider clock)
 {
     /// <summary>Looks at all pockets in one round trip.</summary>
     /// <returns>Why not, or null; and what is left of the included.</returns>
@@ -41,7 +41,7 @@ internal sealed class Affordability(Database database, Standings standings, Cata
         if (spend.HeldBack.Minor > 0) return (Refusals.HeldBack(spend), left);
         if (left is null || remaining < 0 || quantity <= remaining) return (null, left);
 
-        var prices = standing.LivePlanAt(now) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
+        var prices = await standings.PricesAsync(standing, now, cancel);
         var price = Rating.UnitPrice(prices, meter.Key);
         var beyond = quantity - remaining;
         if (meter.Kind is MeterKind.Unit && price > 0) beyond -= Math.Clamp(decimal.Floor(credits / price), 0m, beyond); // whole units only: a smaller rest stays

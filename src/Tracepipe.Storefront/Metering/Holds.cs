@@ -33,7 +33,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         {
             locked = Standings.AskTryLock(q, wish.OrganizationId); // first: the others see what whoever held the lock has written
             others = q.First($"""
-                select (select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}), count(*) filter (where expires_at > {now}), {HasExpired(wish.OrganizationId, now)}
+                select (select body_digest from holds where organization_id = {wish.OrganizationId} and id = {wish.Id}), count(*) filter (where expires_at > {now}), count(*) filter (where expires_at <= {now}) > 0
                 from holds where organization_id = {wish.OrganizationId} and state = 'open'
                 """, r => (r.IsDBNull(0) ? null : r.GetFieldValue<byte[]>(0), r.GetInt64(1), r.GetBoolean(2)));
             read = Means.Ask(q, wish.OrganizationId, wish.Meter, now);
@@ -75,8 +75,8 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (refusal is not null) return refusal; // disposed without commit: nothing is held
         if (written!.Value == 0) return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock; nothing of this is committed
         if (written.Value != parts.Count) throw new InvalidOperationException($"The hold {wish.Id} has {written.Value} parts instead of {parts.Count}.");
-        transaction.AfterCommit(_ => { owners.Add(wish.Id, wish.OrganizationId); return Task.CompletedTask; });
         await transaction.CommitAsync(cancel);
+        owners.Add(wish.Id, wish.OrganizationId);
         return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, parts) { KeyId = wish.KeyId };
     }
 
@@ -117,10 +117,10 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
             used.Add((part, Math.Min(rest, part.Quantity)));
             rest -= used[^1].Used;
         }
-        transaction.AfterCommit(_ => { news.Tell(organization); return Task.CompletedTask; });
         await Pockets.CommitAsync(organization, id, hold.Meter, used, grantedAt, now,
             q => Record(q, hold with { GrantedAt = grantedAt }, units, [.. used.Where(u => u.Used > 0).Select(u => u.Part with { Quantity = u.Used })], wish.Details, now), transaction, cancel);
         await transaction.CommitAsync(cancel);
+        news.Tell(organization);
         return hold with { State = "committed", Committed = units, Parts = parts };
     }
 
@@ -203,9 +203,6 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         return (standing!.Value, await ReadAsync(organization, id, now, transaction, cancel), now);
     }
 
-    /// <summary>Whether the time of an open hold is over.</summary>
-    private static FormattableString HasExpired(Guid organization, DateTimeOffset now) => $"exists (select 1 from holds where organization_id = {organization} and state = 'open' and expires_at <= {now})";
-
     /// <summary>Ends holds whose time is over and gives back what they have set aside.</summary>
     private static async Task ExpireAsync(Guid organization, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
@@ -228,7 +225,8 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     private static Func<(Hold Hold, bool HasExpired)?> Ask(Questions q, Guid organization, string id, DateTimeOffset now)
     {
         var rows = q.List($"""
-            select h.meter, h.quantity, h.state, h.granted_at, h.expires_at, h.committed, h.key_id, p.pocket, p.period_start, p.quantity, p.unit_price, p.cause, {HasExpired(organization, now)}
+            select h.meter, h.quantity, h.state, h.granted_at, h.expires_at, h.committed, h.key_id, p.pocket, p.period_start, p.quantity, p.unit_price, p.cause,
+              exists (select 1 from holds where organization_id = {organization} and state = 'open' and expires_at <= {now})
             from holds h join hold_parts p on p.organization_id = h.organization_id and p.hold_id = h.id where h.organization_id = {organization} and h.id = {id} order by p.ordinal
             """, r => (
             Hold: new Hold(organization, id, r.GetString(0), r.GetInt64(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3), r.GetFieldValue<DateTimeOffset>(4), r.IsDBNull(5) ? null : r.GetInt64(5), []) { KeyId = r.IsDBNull(6) ? null : r.GetGuid(6) },

@@ -1,4 +1,3 @@
-using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
@@ -9,7 +8,7 @@ namespace Tracepipe.Storefront.Metering;
 /// Finds who pays for units of work, in the order of the billing rules (decision 5): what the plan includes or the free allowance, then credits, then the card
 /// within the cap. Callers hold the organization's lock; what was set aside is undone with their transaction.
 /// </summary>
-internal sealed class Pockets(Catalogs catalogs)
+internal sealed class Pockets(Standings standings)
 {
     /// <summary>Sets units aside, completely or not at all, pocket by pocket.</summary>
     /// <param name="means">As they were read under the lock, after everything that changes them.</param>
@@ -97,7 +96,7 @@ internal sealed class Pockets(Catalogs catalogs)
         var rest = units - included;
         if (rest == 0) return (parts, null);
 
-        var prices = standing.LivePlanAt(now) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
+        var prices = await standings.PricesAsync(standing, now, cancel);
         var price = Rating.UnitPrice(prices, meter);
         if (price <= 0) return ([], Refusals.QuotaExhausted(allowance, meter, limit, units));
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Tracepipe.Storefront.Catalog;
 using Tracepipe.Storefront.Organizations;
 using Tracepipe.Storefront.Platform;
 
@@ -18,7 +17,7 @@ internal sealed record ReportedUse(string Meter, string? Model, decimal Quantity
 /// Decides who pays for use after the fact (billing rules, decisions 5, 7 and 8): included, then credits, then metered within the cap, and what is left is held
 /// back. Cents are decided as soon as they are whole and rounded once at the month's close. Callers hold the organization's lock.
 /// </summary>
-internal sealed class Settlement(Standings standings, Catalogs catalogs, StorageLevels storage)
+internal sealed class Settlement(Standings standings, StorageLevels storage)
 {
     /// <summary>Counts quantities in their order: what the quota period still includes is free, the rest accrues at the price in force. Its cents are decided by <see cref="SettleAsync"/>.</summary>
     /// <param name="standing">As <see cref="Standings.LockAsync"/> returned it.</param>
@@ -44,7 +43,7 @@ internal sealed class Settlement(Standings standings, Catalogs catalogs, Storage
             {
                 var limit = allowance.LimitOf(use.Meter);
                 var (_, beyond) = Rating.Split(limit, before, use.Quantity);
-                var prices = standing.LivePlanAt(use.UsedAt) is { } plan ? (await catalogs.GetAsync(plan.CatalogVersion, cancel)).Prices : catalogs.Current.Prices;
+                var prices = await standings.PricesAsync(standing, use.UsedAt, cancel);
                 var price = Rating.UnitPrice(prices, use.Meter, use.Model);
                 if (beyond > 0 && price > 0) priced.Add((use, price, limit, before, beyond, await Accruals.OpenMonthAsync(organization, BillMonth.Of(use.UsedAt), now, transaction, cancel)));
                 before += use.Quantity;
