@@ -5,14 +5,14 @@ namespace Tracepipe.Storefront.Ledger;
 
 /// <summary>
 /// The counters of what plans include. Callers hold the organization's lock and decide from what they read under it; each verb is a conditional statement all
-/// the same, and one that does not change its counter throws, so that no check can be passed by two at once.
+/// the same, and one that does not change its counter ends the transaction, so that no check can be passed by two at once.
 /// </summary>
 internal static class Quotas
 {
     /// <summary>Holds units, all of them under the limit, among other statements of a transaction.</summary>
     /// <param name="use">The counter as it was read under the lock.</param>
     /// <param name="limit">−1 is unlimited.</param>
-    /// <exception cref="InvalidOperationException">They do not fit: thrown when the statements are run.</exception>
+    /// <exception cref="OvertakenException">They do not fit: thrown when the statements are run.</exception>
     public static void Hold(Questions q, Guid organization, QuotaUse use, long limit, long units)
     {
         if (!use.IsStored) q.Execute($"insert into quotas (organization_id, pocket, meter, period_start) values ({organization}, {use.Pocket}, {use.Meter}, {use.PeriodStart}) on conflict do nothing");

@@ -37,6 +37,11 @@ internal sealed class Standings(Catalogs catalogs, TimeProvider clock, IServiceP
     /// <summary>The same before other questions of the transaction: they see what whoever held the lock has written.</summary>
     public static Answer<Standing> AskLock(Questions q, Guid organization) => q.Only(Select(" from standings s where s.organization_id = {0} for update", organization), Standing.Read, $"Organization {organization} has no standing.");
 
+    /// <summary>Only takes the lock, before the other statements of a transaction.</summary>
+    /// <exception cref="OvertakenException">There is no such organization: thrown when the statements are run.</exception>
+    public static void Lock(Questions q, Guid organization) =>
+        q.Must($"locked as materialized (select 1 from standings where organization_id = {organization} for update)", $"(select count(*) from locked) = 1", $"Organization {organization} has no standing.");
+
     /// <summary>The same for an id that somebody sent: null when there is no such organization (any more).</summary>
     public async Task<Standing?> TryLockAsync(Guid organization, Transaction transaction, CancellationToken cancel)
     {

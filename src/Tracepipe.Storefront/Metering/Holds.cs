@@ -19,13 +19,26 @@ internal readonly record struct HoldAnswer(Hold? Hold, Problem? Refusal)
 /// Grants, commits, renews and releases units of work (billing rules, decisions 5 and 6). Every verb is one transaction under the organization's lock,
 /// idempotent by the caller's id.
 /// </summary>
-internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, UsageNews news, HoldOwners owners, TimeProvider clock)
+internal sealed class Holds(Database database, Standings standings, Catalogs catalogs, Pockets pockets, Settlement settlement, UsageNews news, LatestHolds latest, TimeProvider clock)
 {
     /// <summary>Holds units before the work begins: completely or not at all, pocket by pocket.</summary>
     public async Task<HoldAnswer> HoldAsync(HoldWish wish, CancellationToken cancel)
     {
+        try
+        {
+            return await GrantAsync(wish, cancel);
+        }
+        catch (OvertakenException)
+        {
+            // Nothing of it is committed. Either the id is another organization's, whose holds this one does not see, or somebody has lowered the cap or taken the card away in between.
+            return await OrganizationOfAsync(wish.Id, cancel) is { } owner && owner != wish.OrganizationId ? Taken(wish.Id) : await GrantAsync(wish, cancel);
+        }
+    }
+
+    private async Task<HoldAnswer> GrantAsync(HoldWish wish, CancellationToken cancel)
+    {
         var now = clock.GetUtcNow();
-        await using var transaction = await database.BeginAsync(wish.OrganizationId, person: null, cancel);
+        await using var transaction = await database.BeginBriefAsync(wish.OrganizationId, cancel);
         Answer<Standing?>? locked = null;
         Answer<(byte[]? Digest, long Open, bool HasExpired)>? others = null;
         Func<Means?>? read = null;
@@ -63,27 +76,29 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         var allowance = await standings.AllowanceAsync(standing, now, cancel);
         if (allowance.Tier.Limits.Agents >= 0 && open >= allowance.Tier.Limits.Agents) return Refusals.AgentsLimit(allowance.Tier, open);
 
-        var expires = now + wish.ExpiresIn;
-        Answer<int>? written = null;
-        var (parts, refusal) = await pockets.TakeAsync(standing, allowance, means, wish.Meter, wish.Quantity, wish.Id, 0, now, (q, parts) => written = q.Execute($"""
-            with mine as (insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing returning id, organization_id),
-            hold as (
-              insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
-              select organization_id, id, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {expires} from mine returning organization_id, id)
-            {PartsOf($"hold", parts)}
-            """), transaction, cancel);
+        var (parts, refusal) = await pockets.DivideAsync(standing, allowance, means, wish.Meter, wish.Quantity, $"{wish.Id}#0", now, cancel);
         if (refusal is not null) return refusal; // disposed without commit: nothing is held
-        if (written!.Value == 0) return Taken(wish.Id); // by another organization: this one's were looked through above, under its lock; nothing of this is committed
-        if (written.Value != parts.Count) throw new InvalidOperationException($"The hold {wish.Id} has {written.Value} parts instead of {parts.Count}.");
-        await transaction.CommitAsync(cancel);
-        owners.Add(wish.Id, wish.OrganizationId);
-        return new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, expires, null, parts) { KeyId = wish.KeyId };
+        await Pockets.TakeCreditsAsync(wish.OrganizationId, parts, wish.Id, now, transaction, cancel);
+        var hold = new Hold(wish.OrganizationId, wish.Id, wish.Meter, wish.Quantity, "open", now, now + wish.ExpiresIn, null, parts) { KeyId = wish.KeyId };
+        await transaction.CommitAsync(q =>
+        {
+            Pockets.Take(q, wish.OrganizationId, parts, allowance, means, now);
+            q.Exactly(parts.Count, PartsOf($"hold", parts), $"The hold {wish.Id} is another organization's.", $"""
+                mine as (insert into hold_ids (id, organization_id) values ({wish.Id}, {wish.OrganizationId}) on conflict do nothing returning id, organization_id),
+                hold as (
+                  insert into holds (organization_id, id, body_digest, meter, quantity, state, key_id, granted_at, expires_at)
+                  select organization_id, id, {wish.BodyDigest}, {wish.Meter}, {wish.Quantity}, 'open', {wish.KeyId}::uuid, {now}, {hold.ExpiresAt} from mine returning organization_id, id)
+                """);
+        }, cancel);
+        latest.Add(hold);
+        return hold;
     }
 
     /// <summary>Counts the units that succeeded, once however often it is told, and gives the rest back. After expiry a pocket is looked for again.</summary>
     public async Task<HoldAnswer> CommitAsync(Guid organization, string id, CommitWish wish, CancellationToken cancel)
     {
-        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        if (latest.Find(id) is { } granted && granted.OrganizationId == organization && await CommitAsGrantedAsync(granted, wish, cancel) is { } done) return done;
+        await using var transaction = await database.BeginBriefAsync(organization, cancel);
         var (standing, hold, now) = await LockAsync(organization, id, transaction, cancel);
         if (hold is null) return Problem.NotFound("Hold");
         var units = wish.Quantity ?? hold.Quantity;
@@ -96,38 +111,58 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         if (hold.State is "released") return Problem.Conflict($"The hold {id} was released: ask for a new one.");
         if (units < 1 || units > hold.Quantity) return Problem.Invalid("quantity", $"Write a whole number from 1 to {hold.Quantity}, what is held.");
 
-        var (parts, grantedAt) = (hold.Parts, hold.GrantedAt);
         if (hold.State is "expired")
         {
             var allowance = await standings.AllowanceAsync(standing, now, cancel);
             var means = await Means.ReadAsync(organization, hold.Meter, now, transaction, cancel);
-            (parts, var refusal) = standing.IsSuspended ? ([], Refusals.Suspended) : await pockets.TakeAsync(standing, allowance, means, hold.Meter, units, id, 1, now, (q, parts) =>
+            var (parts, refusal) = standing.IsSuspended ? ([], Refusals.Suspended) : await pockets.DivideAsync(standing, allowance, means, hold.Meter, units, $"{id}#1", now, cancel);
+            if (refusal is not null) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
+            await Pockets.TakeCreditsAsync(organization, parts, id, now, transaction, cancel);
+            await transaction.ReadAsync(q =>
             {
+                Pockets.Take(q, organization, parts, allowance, means, now);
                 q.Execute($"delete from hold_parts where organization_id = {organization} and hold_id = {id}");
                 q.Exactly(parts.Count, PartsOf($"(select organization_id, id from holds where organization_id = {organization} and id = {id})", parts), $"The hold {id} has other parts than were taken.");
-            }, transaction, cancel);
-            if (refusal is not null) return new Problem(409, "hold_expired", $"The hold {id} expired and nothing can pay for it now: hold again before the work begins.");
-            grantedAt = now; // it belongs to the period of its grant, and this is another one
+            }, cancel);
+            hold = hold with { Parts = parts, GrantedAt = now }; // it belongs to the period of its grant, and this is another one
         }
 
-        var rest = units;
-        var used = new List<(HoldPart Part, long Used)>(parts.Count);
-        foreach (var part in parts)
-        {
-            used.Add((part, Math.Min(rest, part.Quantity)));
-            rest -= used[^1].Used;
-        }
-        await Pockets.CommitAsync(organization, id, hold.Meter, used, grantedAt, now,
-            q => Record(q, hold with { GrantedAt = grantedAt }, units, [.. used.Where(u => u.Used > 0).Select(u => u.Part with { Quantity = u.Used })], wish.Details, now), transaction, cancel);
-        await transaction.CommitAsync(cancel);
+        var used = Divide(hold.Parts, units);
+        await Pockets.SettleCreditsAsync(organization, id, hold.Meter, used, now, transaction, cancel);
+        var month = await Accruals.OpenMonthAsync(organization, BillMonth.Of(hold.GrantedAt), now, transaction, cancel);
+        await transaction.CommitAsync(q => Settle(q, hold, units, used, month, wish.Details, now), cancel);
         news.Tell(organization);
-        return hold with { State = "committed", Committed = units, Parts = parts };
+        return hold with { State = "committed", Committed = units };
+    }
+
+    /// <summary>Commits in one round trip what stands as it was granted, as work in time does.</summary>
+    /// <returns>Null: it does not, or there is more to it; nothing has changed.</returns>
+    private async Task<Hold?> CommitAsGrantedAsync(Hold hold, CommitWish wish, CancellationToken cancel)
+    {
+        var (now, units) = (clock.GetUtcNow(), wish.Quantity ?? hold.Quantity);
+        var month = BillMonth.Of(hold.GrantedAt); // open, as long as it lasts
+        if (units < 1 || units > hold.Quantity || now >= hold.ExpiresAt || month != BillMonth.Of(now) || hold.Parts.Any(p => p.Pocket is "credits")) return null;
+        await using var transaction = await database.BeginBriefAsync(hold.OrganizationId, cancel);
+        try
+        {
+            await transaction.CommitAsync(q =>
+            {
+                Standings.Lock(q, hold.OrganizationId);
+                Settle(q, hold, units, Divide(hold.Parts, units), month, wish.Details, now);
+            }, cancel);
+        }
+        catch (OvertakenException)
+        {
+            return null;
+        }
+        news.Tell(hold.OrganizationId);
+        return hold with { State = "committed", Committed = units };
     }
 
     /// <summary>Gives the units back: failed work is free. Releasing again, or what has expired, changes nothing.</summary>
     public async Task<HoldAnswer> ReleaseAsync(Guid organization, string id, CancellationToken cancel)
     {
-        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await using var transaction = await database.BeginBriefAsync(organization, cancel);
         var (_, hold, now) = await LockAsync(organization, id, transaction, cancel);
         if (hold is null) return Problem.NotFound("Hold");
         if (hold.State is "committed") return Problem.Conflict($"The hold {id} was committed: what was used is not released.");
@@ -141,7 +176,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     /// <summary>Gives running work more time, counted from now.</summary>
     public async Task<HoldAnswer> RenewAsync(Guid organization, string id, TimeSpan expiresIn, CancellationToken cancel)
     {
-        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await using var transaction = await database.BeginBriefAsync(organization, cancel);
         var (_, hold, now) = await LockAsync(organization, id, transaction, cancel);
         if (hold is null) return Problem.NotFound("Hold");
         if (hold.State is "expired") return new Problem(409, "hold_expired", $"The hold {id} has expired: hold again.");
@@ -160,7 +195,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
         await database.WorkReadAsync(q => due = q.List($"select distinct organization_id from holds where state = 'open' and expires_at <= {clock.GetUtcNow()} limit 1000", r => r.GetGuid(0)), cancel);
         foreach (var organization in due!.Value)
         {
-            await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+            await using var transaction = await database.BeginBriefAsync(organization, cancel);
             await standings.LockAsync(organization, transaction, cancel);
             await ExpireAsync(organization, clock.GetUtcNow(), transaction, cancel);
             await transaction.CommitAsync(cancel);
@@ -171,7 +206,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     /// <summary>Whose hold this is; null when nobody has one of this id.</summary>
     public async Task<Guid?> OrganizationOfAsync(string id, CancellationToken cancel)
     {
-        if (owners.Find(id) is { } known) return known;
+        if (latest.Find(id) is { } known) return known.OrganizationId;
         Answer<Guid?>? found = null;
         await database.WorkReadAsync(q => found = q.First($"select organization_id from hold_ids where id = {id}", r => (Guid?)r.GetGuid(0)), cancel);
         return found!.Value;
@@ -180,7 +215,7 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     /// <summary>The hold with its parts.</summary>
     public async Task<Hold?> FindAsync(Guid organization, string id, CancellationToken cancel)
     {
-        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
+        await using var transaction = await database.BeginBriefAsync(organization, cancel);
         return await ReadAsync(organization, id, clock.GetUtcNow(), transaction, cancel);
     }
 
@@ -239,32 +274,47 @@ internal sealed class Holds(Database database, Standings standings, Catalogs cat
     /// <param name="hold">What has its organization_id and id.</param>
     private static FormattableString PartsOf(FormattableString hold, IReadOnlyList<HoldPart> parts)
     {
-        var (pockets, starts, quantities) = (parts.Select(p => p.Pocket).ToArray(), parts.Select(p => p.PeriodStart.ToUniversalTime()).ToArray(), parts.Select(p => p.Quantity).ToArray());
-        var (prices, causes) = (parts.Select(p => p.UnitPrice).ToArray(), parts.Select(p => p.Cause).ToArray());
+        var rows = Questions.Values([.. parts.Select((p, i) => (FormattableString)$"{i}, {p.Pocket}, {p.PeriodStart}, {p.Quantity}, {p.UnitPrice}, {p.Cause}::text")]);
         return $"""
             insert into hold_parts (organization_id, hold_id, ordinal, pocket, period_start, quantity, unit_price, cause)
-            select h.organization_id, h.id, p.n - 1, p.pocket, p.start, p.quantity, p.price, p.cause
-            from {hold} h cross join unnest({pockets}, {starts}, {quantities}, {prices}, {causes}) with ordinality p (pocket, start, quantity, price, cause, n)
+            select h.organization_id, h.id, p.* from {hold} h cross join ({rows}) p
             """;
     }
 
-    /// <summary>Ends the hold as committed and records what was used of it: both or neither. A unit belongs to the period of its grant, whenever it is committed.</summary>
+    /// <summary>How many units of each part are used: the first ones.</summary>
+    private static List<(HoldPart Part, long Used)> Divide(IReadOnlyList<HoldPart> parts, long units)
+    {
+        var used = new List<(HoldPart Part, long Used)>(parts.Count);
+        foreach (var part in parts)
+        {
+            used.Add((part, Math.Min(units, part.Quantity)));
+            units -= used[^1].Used;
+        }
+        return used;
+    }
+
+    /// <summary>Ends a hold as committed, settles its pockets and records what was used of it: all or nothing. A unit belongs to the period of its grant, whenever it is committed.</summary>
+    /// <param name="hold">As it stands, or stood when it was granted.</param>
     /// <param name="units">All that were used.</param>
-    /// <param name="used">The same, pocket by pocket.</param>
-    private static void Record(Questions q, Hold hold, long units, IReadOnlyList<HoldPart> used, JsonElement? details, DateTimeOffset now)
+    /// <param name="month">Whose invoice shows them.</param>
+    /// <exception cref="OvertakenException">It does not stand so any more: thrown when the statements are run.</exception>
+    private static void Settle(Questions q, Hold hold, long units, IReadOnlyList<(HoldPart Part, long Used)> parts, DateOnly month, JsonElement? details, DateTimeOffset now)
     {
         var suite = Text(details, "suite_id");
-        var (ids, pockets, quantities) = (used.Select(_ => Guid.CreateVersion7()).ToArray(), used.Select(p => p.Pocket).ToArray(), used.Select(p => p.Quantity).ToArray());
-        var (prices, totals, starts) = (used.Select(p => p.UnitPrice).ToArray(), used.Select(p => p.Price.Minor).ToArray(), used.Select(p => p.PeriodStart.ToUniversalTime()).ToArray());
-        UsageSums.Add(q, hold.OrganizationId, hold.Meter, hold.KeyId, suite ?? "", units, used.Count, hold.GrantedAt);
+        var used = parts.Where(p => p.Used > 0).Select(p => p.Part with { Quantity = p.Used }).ToList();
+        var rows = Questions.Values([.. used.Select(p => (FormattableString)$"{Guid.CreateVersion7()}, {p.Pocket}, {p.Quantity}, {p.UnitPrice}, {p.Price.Minor}, {p.PeriodStart}")]);
         q.Exactly(used.Count, $"""
-            with hold as (
-              update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(details)} where organization_id = {hold.OrganizationId} and id = {hold.Id} and state = {hold.State}
-              returning organization_id, id, meter, key_id, usage_details)
             insert into usage_records (organization_id, id, usage_type, pocket, quantity, unit_price, total_minor, currency, quota_period_start, bill_month, hold_id, key_id, ticket_id, suite_id, usage_details, recorded_at)
             select h.organization_id, u.id, h.meter, u.pocket, u.quantity, u.price, u.total, {Money.Zero.Currency}, u.start, {BillMonth.Of(hold.GrantedAt)}, h.id, h.key_id, {Text(details, "ticket_id")}::text, {suite}::text, h.usage_details, {now}
-            from hold h cross join unnest({ids}, {pockets}, {quantities}, {prices}, {totals}, {starts}) u (id, pocket, quantity, price, total, start)
-            """, $"The hold {hold.Id} is not {hold.State} any more.");
+            from hold h cross join ({rows}) u (id, pocket, quantity, price, total, start)
+            """, $"The hold {hold.Id} is not {hold.State} any more.", $"""
+            hold as (
+              update holds set state = 'committed', settled_at = {now}, committed = {units}, usage_details = {Json(details)}
+              where organization_id = {hold.OrganizationId} and id = {hold.Id} and state = {hold.State} and (state = 'expired' or expires_at > {now})
+              returning organization_id, id, meter, key_id, usage_details)
+            """);
+        Pockets.Settle(q, hold.OrganizationId, hold.Id, hold.Meter, parts, month, hold.GrantedAt, now);
+        UsageSums.Add(q, hold.OrganizationId, hold.Meter, hold.KeyId, suite ?? "", units, used.Count, hold.GrantedAt);
     }
 
     private static string? Text(JsonElement? details, string name) =>

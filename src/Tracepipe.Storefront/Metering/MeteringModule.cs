@@ -15,7 +15,7 @@ internal static class MeteringModule
         builder.Services.AddSingleton<UsageNews>().AddHostedService(s => s.GetRequiredService<UsageNews>());
         builder.Services.AddSingleton<UsageReader>();
         builder.Services.AddSingleton(new NavItem(NavSection.Main, "Usage", "/usage", Lucide.ChartNoAxesColumn, 20, Permissions.UsageRead));
-        builder.Services.AddSingleton<Holds>().AddSingleton<HoldOwners>();
+        builder.Services.AddSingleton<Holds>().AddSingleton<LatestHolds>();
         builder.Services.AddPlanLimits();
         builder.Services.AddHostedService<EventMonths>();
         builder.Services.AddSingleton<EventWriter>().AddHostedService(s => s.GetRequiredService<EventWriter>());

@@ -19,6 +19,9 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
     /// <summary>Connections as <c>tracepipe_work</c>, which sees every organization: every statement must filter by itself.</summary>
     public NpgsqlDataSource Work { get; } = NpgsqlDataSource.Create(Settings(connectionString, WorkRole));
 
+    // No more than keep the processors busy: each further session makes all of them slower.
+    private readonly NpgsqlDataSource brief = NpgsqlDataSource.Create(Settings(connectionString, WebRole, most: Math.Clamp(2 * Environment.ProcessorCount, 4, 8)));
+
     private readonly NpgsqlDataSource alone = NpgsqlDataSource.Create(Settings(connectionString, WorkRole, isPooled: false));
 
     /// <summary>Which database it is: the connection string it was made with, without a role.</summary>
@@ -44,11 +47,18 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
         await asked.RunAsync(Work, cancel);
     }
 
-    /// <summary>Begins a transaction that sees and changes one organization only. Nothing is written until <see cref="Transaction.CommitAsync"/>.</summary>
+    /// <summary>Begins a transaction that sees and changes one organization only. Nothing is written until it is committed.</summary>
     public async Task<Transaction> BeginAsync(Guid organization, Guid? person, CancellationToken cancel)
     {
         var connection = await Web.OpenConnectionAsync(cancel);
         return await Transaction.BeginAsync(connection, (organization, person), cancel);
+    }
+
+    /// <summary>The same for transactions of milliseconds that come by the hundred a second. They take turns in few sessions, and no page or export stands in their way.</summary>
+    public async Task<Transaction> BeginBriefAsync(Guid organization, CancellationToken cancel)
+    {
+        var connection = await brief.OpenConnectionAsync(cancel);
+        return await Transaction.BeginAsync(connection, (organization, null), cancel);
     }
 
     /// <summary>Begins a transaction over all organizations: for jobs, the inbox, registration.</summary>
@@ -65,16 +75,17 @@ internal sealed class Database(string connectionString) : IAsyncDisposable
     {
         await Web.DisposeAsync();
         await Work.DisposeAsync();
+        await brief.DisposeAsync();
         await alone.DisposeAsync();
     }
 
-    private static NpgsqlConnectionStringBuilder Settings(string connectionString, string role, bool isPooled = true)
+    private static NpgsqlConnectionStringBuilder Settings(string connectionString, string role, bool isPooled = true, int most = 40)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
         settings.Options = string.IsNullOrEmpty(settings.Options) ? $"-c role={role}" : $"{settings.Options} -c role={role}";
         settings.ApplicationName = role;
         settings.Pooling = isPooled;
-        settings.MaxPoolSize = 40;
+        settings.MaxPoolSize = most;
         settings.MaxAutoPrepare = 100;
         settings.AutoPrepareMinUsages = 2;
         settings.NoResetOnClose = true; // nothing is left behind in a session of the pool: what would, has one of its own
@@ -159,6 +170,22 @@ internal sealed class Transaction : IAsyncDisposable
     public async Task CommitAsync(CancellationToken cancel)
     {
         await transaction.CommitAsync(cancel);
+        await CommittedAsync();
+    }
+
+    /// <summary>Runs the last statements and commits in the same round trip. What has to be so of them is for the database to see (<see cref="Questions.Exactly"/>): their answers come when all is done.</summary>
+    public async Task CommitAsync(Action<Questions> last, CancellationToken cancel)
+    {
+        await ReadAsync(q =>
+        {
+            last(q);
+            q.Execute($"commit");
+        }, cancel);
+        await CommittedAsync();
+    }
+
+    private async Task CommittedAsync()
+    {
         if (afterCommit is null) return;
         foreach (var then in afterCommit) await then(CancellationToken.None);
     }

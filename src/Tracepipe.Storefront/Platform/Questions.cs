@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -14,6 +15,13 @@ internal sealed class Answer<T>
         get => answered ? field : throw new InvalidOperationException("The questions have not been run yet.");
         internal set { field = value; answered = true; }
     } = default!;
+}
+
+/// <summary>What a statement relied on is not so, or not any more; its transaction has come to nothing.</summary>
+internal sealed class OvertakenException(string message, Exception reason) : InvalidOperationException(message, reason)
+{
+    /// <summary>What the database's function <c>must</c> raises.</summary>
+    public const string SqlState = "TP001";
 }
 
 /// <summary>
@@ -73,9 +81,21 @@ internal sealed class Questions
     }
 
     /// <summary>A statement for its effect that changes so many rows and no others.</summary>
-    /// <param name="broken">What is broken when it changes more or fewer: the text of the exception that ends the transaction.</param>
-    public void Exactly(int rows, FormattableString sql, string broken) =>
-        asked.Add(new Asked(sql, Read: null, changed => { if (changed != rows) throw new InvalidOperationException($"{broken} ({changed} rows instead of {rows})"); }));
+    /// <param name="with">What it takes from others that are run with it: <c>name as (…)</c>.</param>
+    /// <inheritdoc cref="Must"/>
+    public void Exactly(int rows, FormattableString sql, string broken, FormattableString? with = null) =>
+        Must($"{(with is null ? $"" : (FormattableString)$"{with}, ")}changed as ({sql} returning 1)", $"(select count(*) from changed) = {rows}", broken);
+
+    /// <summary>Something that is so: else the database itself ends the transaction, also when its commit travels along.</summary>
+    /// <param name="with">What is done or looked at: <c>name as (…)</c>.</param>
+    /// <param name="so">What is so of it.</param>
+    /// <param name="broken">What is broken when it is not: the text of the <see cref="OvertakenException"/>.</param>
+    public void Must(FormattableString with, FormattableString so, string broken) => asked.Add(new Asked($"with {with} select must({so}, {broken})", static (_, _) => Task.CompletedTask));
+
+    /// <summary>Rows of values, for <c>from (values …)</c>: one statement for each number of rows.</summary>
+    /// <param name="rows">The holes and casts of each row, without parentheses.</param>
+    public static FormattableString Values(IReadOnlyList<FormattableString> rows) =>
+        FormattableStringFactory.Create("values " + string.Join(", ", Enumerable.Range(0, rows.Count).Select(i => $"({{{i}}})")), [.. rows]);
 
     internal async Task RunAsync(NpgsqlDataSource source, CancellationToken cancel)
     {
@@ -87,8 +107,9 @@ internal sealed class Questions
     {
         await using var batch = connection.CreateBatch();
         foreach (var question in asked) batch.BatchCommands.Add(Command(question.Sql));
-        await using (var reader = await batch.ExecuteReaderAsync(cancel))
+        try
         {
+            await using var reader = await batch.ExecuteReaderAsync(cancel);
             // The reader stands on the first statement that has a result set and steps over those without.
             foreach (var question in asked)
             {
@@ -97,6 +118,10 @@ internal sealed class Questions
                 await reader.NextResultAsync(cancel);
             }
             while (await reader.NextResultAsync(cancel)) { }
+        }
+        catch (PostgresException answer) when (answer.SqlState is OvertakenException.SqlState)
+        {
+            throw new OvertakenException(answer.MessageText, answer);
         }
         for (var i = 0; i < asked.Count; i++) asked[i].Done?.Invoke(Math.Max(0, batch.BatchCommands[i].RecordsAffected));
     }

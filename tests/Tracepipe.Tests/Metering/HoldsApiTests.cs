@@ -133,11 +133,11 @@ public sealed class HoldsApiTests(HoldsApiTests.Two app) : IClassFixture<HoldsAp
     [Fact]
     public void A_node_remembers_the_latest_holds_and_not_all()
     {
-        var owners = new HoldOwners();
-        var organization = Guid.CreateVersion7();
-        for (var i = 0; i < (3 * HoldOwners.Kept); i++) owners.Add($"hold {i}", organization);
-        Assert.Equal((organization, null), (owners.Find($"hold {2 * HoldOwners.Kept}"), owners.Find("hold 0")));
-        Assert.InRange(Enumerable.Range(0, 3 * HoldOwners.Kept).Count(i => owners.Find($"hold {i}") is not null), HoldOwners.Kept, 2 * HoldOwners.Kept);
+        var latest = new LatestHolds();
+        var hold = new Hold(Guid.CreateVersion7(), "", "workflow", 1, "open", default, default, null, []);
+        for (var i = 0; i < (3 * LatestHolds.Kept); i++) latest.Add(hold with { Id = $"hold {i}" });
+        Assert.Equal((hold.OrganizationId, null), (latest.Find($"hold {2 * LatestHolds.Kept}")?.OrganizationId, latest.Find("hold 0")));
+        Assert.InRange(Enumerable.Range(0, 3 * LatestHolds.Kept).Count(i => latest.Find($"hold {i}") is not null), LatestHolds.Kept, 2 * LatestHolds.Kept);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Ledger;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Platform;
+using Tracepipe.Tests.App;
 using Tracepipe.Tests.Ledger;
 using Xunit;
 
@@ -161,10 +162,52 @@ public sealed class PaidHoldsTests(LedgerApp app) : IClassFixture<LedgerApp>
         var organization = await NewAsync("team", 499);
         await app.CardAsync(organization, cap: 1000);
         Assert.Equal("1 included, 1 metered", await TakeAsync(organization, units: 2, before: "select 1"));
-        Assert.Equal("spend_cap_reached", await TakeAsync(organization, units: 2, before: $"update billing_accounts set spend_cap_cents = 999 where organization_id = '{organization}'"));
+        await Assert.ThrowsAsync<OvertakenException>(() => TakeAsync(organization, units: 2, before: $"update billing_accounts set spend_cap_cents = 999 where organization_id = '{organization}'"));
         await app.ExecuteAsync($"update billing_accounts set spend_cap_cents = 1000 where organization_id = '{organization}'");
-        Assert.Equal("spend_cap_reached", await TakeAsync(organization, units: 2, before: $"update billing_accounts set auto_billing_enabled = false where organization_id = '{organization}'"));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => TakeAsync(organization, units: 1, before: $"update quotas set held = held + 1 where organization_id = '{organization}'"));
+        await Assert.ThrowsAsync<OvertakenException>(() => TakeAsync(organization, units: 2, before: $"update billing_accounts set auto_billing_enabled = false where organization_id = '{organization}'"));
+        await Assert.ThrowsAsync<OvertakenException>(() => TakeAsync(organization, units: 1, before: $"update quotas set held = held + 1 where organization_id = '{organization}'"));
+    }
+
+    [Fact]
+    public async Task A_cap_that_is_lowered_while_a_hold_is_granted_holds()
+    {
+        var organization = await NewAsync("team", 499);
+        await app.CardAsync(organization, cap: 1000);
+        Task<HoldAnswer> asked;
+        await using (var between = await app.Database.BeginWorkAsync(default))
+        {
+            await between.ExecuteAsync($"select 1 from quotas where organization_id = {organization} for update", default);
+            asked = HoldAsync(organization, "two", 2); // has read that there is room, and waits to take the included unit
+            await TestApp.EventuallyAsync(() => app.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"), waiting => waiting > 0);
+            await between.ExecuteAsync($"update billing_accounts set spend_cap_cents = 999 where organization_id = {organization}", default);
+            await between.CommitAsync(default);
+        }
+        Assert.Equal("spend_cap_reached", Reason(await asked));
+        Assert.Equal((499m, 0m), (await QuotaAsync(organization, "used"), await QuotaAsync(organization, "held")));
+        Assert.Equal(0L, await app.ScalarAsync<long>($"select count(*) from spending where organization_id = '{organization}' and held_minor > 0"));
+    }
+
+    // A node commits from memory what it has granted; what has become of it meanwhile decides all the same.
+    // Seen to fail without the condition on the state, and without the one on the time.
+    [Theory]
+    [InlineData("released", "conflict")]
+    [InlineData("renewed", "hold_expired")]
+    public async Task A_hold_that_does_not_stand_as_it_was_granted_is_not_committed_as_granted(string meanwhile, string answer)
+    {
+        var organization = await NewAsync("team", 499);
+        await app.CardAsync(organization);
+        await HoldAsync(organization, "two", 2);
+        if (meanwhile is "renewed")
+        {
+            await Holds.RenewAsync(organization, $"{organization:N}-two", TimeSpan.FromMinutes(1), default);
+            await app.ExecuteAsync($"update standings set is_suspended = true where organization_id = '{organization}'");
+            app.Clock.Advance(TimeSpan.FromMinutes(2));
+        }
+        else await ReleaseAsync(organization, "two");
+        var records = await RecordsAsync(organization);
+        Assert.Equal(answer, (await CommitAsync(organization, "two")).Refusal?.Code);
+        Assert.Equal((records, 499m), (await RecordsAsync(organization), await QuotaAsync(organization, "used")));
+        Assert.Equal(0L, (await app.PaidAsync(organization)).Item2);
     }
 
     // Seen to fail when a commit did not look at how many rows its statements changed.
@@ -179,7 +222,7 @@ public sealed class PaidHoldsTests(LedgerApp app) : IClassFixture<LedgerApp>
         await HoldAsync(organization, "three", 3);
         var records = await RecordsAsync(organization);
         await app.ExecuteAsync($"delete from {counter} where organization_id = '{organization}'");
-        await Assert.ThrowsAsync<InvalidOperationException>(() => CommitAsync(organization, "three"));
+        await Assert.ThrowsAsync<OvertakenException>(() => CommitAsync(organization, "three"));
         Assert.Equal((records, 1L), (await RecordsAsync(organization), await app.ScalarAsync<long>($"select count(*) from holds where organization_id = '{organization}' and state = 'open'")));
         Assert.Equal((0L, 0L, 0L), await app.PaidAsync(organization));
     }
@@ -197,7 +240,7 @@ public sealed class PaidHoldsTests(LedgerApp app) : IClassFixture<LedgerApp>
         var records = await RecordsAsync(organization);
         var cause = new Cause(kind, $"{(kind is "settle" ? "hold:" : "")}{organization:N}-two{attempt}", Storefront.Organizations.Actor.System, app.Clock.GetUtcNow());
         await app.InAsync(organization, t => Book.PostAsync(organization, cause, Book.Owed(1), t, default));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => CommitAsync(organization, "two"));
+        await Assert.ThrowsAnyAsync<InvalidOperationException>(() => CommitAsync(organization, "two"));
         Assert.Equal((records, "0 1000", (0L, 1000L)), (await RecordsAsync(organization), await SpendingAsync(organization), await app.BalanceAsync(organization)));
     }
 
@@ -215,7 +258,7 @@ public sealed class PaidHoldsTests(LedgerApp app) : IClassFixture<LedgerApp>
     }
 
     /// <summary>Takes units after something has happened behind the back of who read what there is; nothing of it stays.</summary>
-    private async Task<string?> TakeAsync(Guid organization, long units, string before)
+    private async Task<string> TakeAsync(Guid organization, long units, string before)
     {
         var now = app.Clock.GetUtcNow();
         await using var transaction = await app.Database.BeginAsync(organization, null, default);
@@ -223,8 +266,10 @@ public sealed class PaidHoldsTests(LedgerApp app) : IClassFixture<LedgerApp>
         var standing = await standings.LockAsync(organization, transaction, default);
         var means = await Means.ReadAsync(organization, "workflow", now, transaction, default);
         await app.ExecuteAsync(before);
-        var (parts, refusal) = await app.Services.GetRequiredService<Pockets>().TakeAsync(standing, await standings.AllowanceAsync(standing, now, default), means, "workflow", units, "stale", 0, now, (_, _) => { }, transaction, default);
-        return refusal?.Details?["reason"]?.ToString() ?? string.Join(", ", parts.Select(p => $"{p.Quantity} {p.Pocket}"));
+        var allowance = await standings.AllowanceAsync(standing, now, default);
+        var (parts, _) = await app.Services.GetRequiredService<Pockets>().DivideAsync(standing, allowance, means, "workflow", units, "stale", now, default);
+        await transaction.ReadAsync(q => Pockets.Take(q, organization, parts, allowance, means, now), default);
+        return string.Join(", ", parts.Select(p => $"{p.Quantity} {p.Pocket}"));
     }
 
     private Task<long> RecordsAsync(Guid organization) => app.ScalarAsync<long>($"select count(*) from usage_records where organization_id = '{organization}'");

@@ -185,6 +185,28 @@ internal static class Book
             """, r => r.GetBoolean(1) ? r.GetInt32(0) : throw new InvalidOperationException($"A posting of kind {kinds[0]} names an account that organization {organization} does not have."));
     }
 
+    /// <summary>Posts a cause that is new, among other statements of a transaction: legs that sum to zero, each of another account that has no lots.</summary>
+    /// <exception cref="OvertakenException">The cause was posted before, or there is no such account: thrown when the statements are run.</exception>
+    public static void PostNew(Questions q, Guid organization, Cause cause, IReadOnlyList<Leg> legs)
+    {
+        var (accounts, amounts) = (legs.Select(l => l.Account).ToArray(), legs.Select(l => l.AmountMinor).ToArray());
+        q.Exactly(legs.Count, $"""
+            insert into ledger_entries (organization_id, account_id, place, transaction_id, amount_minor, currency, balance)
+            select {organization}, m.id, m.entries, c.id, m.amount, 'USD', m.balance from moved m, cause c
+            """, $"{cause.Kind} {cause.Id} of organization {organization} was posted before.", $"""
+            locked as materialized (
+              select id, balance, entries, ({amounts})[array_position({accounts}, kind)] as amount from ledger_accounts
+              where organization_id = {organization} and kind = any({accounts}) and lot = '00000000-0000-0000-0000-000000000000' and currency = 'USD' order by id for update),
+            cause as (
+              insert into ledger_transactions (organization_id, id, cause_kind, cause_id, about, actor_kind, actor_id, memo, posted_at)
+              values ({organization}, {Guid.CreateVersion7()}, {cause.Kind}, {cause.Id}, {cause.About}::text, {cause.By.Kind}, {cause.By.Id}::uuid, {cause.Memo}::text, {cause.At})
+              on conflict (organization_id, cause_kind, cause_id) do nothing returning id),
+            moved as (
+              update ledger_accounts a set balance = k.balance + k.amount, entries = k.entries + 1 from locked k where a.organization_id = {organization} and a.id = k.id
+              returning a.id, a.entries, a.balance, k.amount)
+            """);
+    }
+
     /// <summary>Asks what may be spent and what is set aside.</summary>
     public static Answer<CreditBalance?> AskBalance(Questions q, Guid organization, DateTimeOffset now) => q.First(Balance(organization, now), r => CreditBalance.Read(r));
 

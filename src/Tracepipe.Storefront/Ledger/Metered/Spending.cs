@@ -29,15 +29,15 @@ internal static class Spending
 {
     /// <summary>Sets cents aside for work, if a card pays and the cap has room for all of them, among other statements of a transaction.</summary>
     /// <param name="spend">The month as it was read under the lock.</param>
-    /// <returns>0 when there is no room: somebody has lowered the cap since, or taken the card away.</returns>
-    public static Answer<int> Hold(Questions q, Guid organization, Spend spend, DateOnly month, long cents)
+    /// <exception cref="OvertakenException">There is no room: somebody has lowered the cap since, or taken the card away. Thrown when the statements are run.</exception>
+    public static void Hold(Questions q, Guid organization, Spend spend, DateOnly month, long cents)
     {
         if (!spend.IsStored) Ensure(q, organization, month);
-        return q.Execute($"""
+        q.Exactly(1, $"""
             update spending s set held_minor = s.held_minor + {cents} from spend_rules r
             where s.organization_id = {organization} and s.bill_month = {month} and r.organization_id = s.organization_id
               and r.card_pays and (r.cap_minor is null or s.metered_minor + s.held_minor + {cents} <= r.cap_minor)
-            """);
+            """, $"The month {month:yyyy-MM} of organization {organization} has no room for {cents} cents any more.");
     }
 
     /// <summary>Ends a hold: a part of it is spent, the rest is free again.</summary>
