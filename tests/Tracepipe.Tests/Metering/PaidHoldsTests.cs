@@ -210,6 +210,21 @@ public sealed class PaidHoldsTests(LedgerApp app) : IClassFixture<LedgerApp>
         Assert.Equal(0L, (await app.PaidAsync(organization)).Item2);
     }
 
+    // Seen to fail when a node committed from memory into the month of the grant.
+    [Fact]
+    public async Task What_is_committed_after_its_month_was_closed_is_on_the_next_invoice()
+    {
+        var end = Period.CalendarMonth(app.Clock.GetUtcNow()).End;
+        app.Clock.MoveTo(end.AddMinutes(-1));
+        var organization = await NewAsync("team", 500);
+        await app.CardAsync(organization);
+        Assert.Equal("1 metered at 10", Parts(await HoldAsync(organization, "late")));
+        app.Clock.MoveTo(end.AddMinutes(1));
+        await app.CloseAsync(organization, end.AddMinutes(-1));
+        Assert.Equal("committed", (await CommitAsync(organization, "late")).Hold!.State);
+        Assert.Equal($"{BillMonth.Of(end):yyyy-MM-dd} of {BillMonth.Of(end.AddMinutes(-1)):yyyy-MM-dd}: 1000", await app.ScalarAsync<string>($"select bill_month || ' of ' || origin_month || ': ' || metered_minor from accruals where organization_id = '{organization}'"));
+    }
+
     // Seen to fail when a commit did not look at how many rows its statements changed.
     [Theory]
     [InlineData("quotas")]
