@@ -47,8 +47,8 @@ internal sealed class StripeCustomers(Database database, StripeOperations operat
         Answer<StripeOperation?>? operation = null;
         await database.ReadAsync(organization, person: null, q =>
         {
+            operation = q.First(LastOf(organization), StripeOperation.Read); // first: where it is done, the account, looked at later, has the customer
             id = q.First($"select stripe_customer_id from billing_accounts where organization_id = {organization}", r => r.IsDBNull(0) ? null : r.GetString(0));
-            operation = q.First(LastOf(organization), StripeOperation.Read);
         }, cancel);
         return (id!.Value, operation!.Value ?? throw new InvalidOperationException($"Organization {organization} was made without a billing account."));
     }
