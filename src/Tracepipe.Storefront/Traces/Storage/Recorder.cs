@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
@@ -23,6 +24,7 @@ internal sealed class Recorder(Stream source, FileStream? file, int pieceBytes, 
     private int waiting;
     private long written;
     private long sent;
+    private ExceptionDispatchInfo? failure;
     private Task behind = Task.CompletedTask;
 
     /// <summary>Bytes that have come.</summary>
@@ -44,6 +46,7 @@ internal sealed class Recorder(Stream source, FileStream? file, int pieceBytes, 
     {
         await StoreAsync();
         await behind;
+        failure?.Throw();
         if (file is not null) await threads.RunAsync(() => DiskFlush.File(file));
         return hash.GetHashAndReset();
     }
@@ -87,14 +90,15 @@ internal sealed class Recorder(Stream source, FileStream? file, int pieceBytes, 
 
     private async Task StoreAsync()
     {
-        if (behind.IsFaulted) await behind;
         await room.WaitAsync();
+        failure?.Throw(); // set before the room was given back
         full.Enqueue(filling.AsMemory(0, filled));
         (filling, filled, given) = (ArrayPool<byte>.Shared.Rent(pieceBytes), 0, 0);
         if (Interlocked.Increment(ref waiting) == 1) behind = threads.RunAsync(StoreAll);
     }
 
-    // One piece after the other as long as there are some: to begin anew for each would cost as much as the hashing.
+    // One piece after the other as long as there are some: to begin anew for each would cost as much as the hashing. Behind a failure they are only given back: who waits for room
+    // gets it, and is told.
     private void StoreAll()
     {
         do
@@ -102,7 +106,11 @@ internal sealed class Recorder(Stream source, FileStream? file, int pieceBytes, 
             if (!full.TryDequeue(out var piece)) throw new InvalidOperationException("A piece is missing.");
             try
             {
-                Store(piece.Span);
+                if (failure is null) Store(piece.Span);
+            }
+            catch (Exception kept)
+            {
+                failure = ExceptionDispatchInfo.Capture(kept);
             }
             finally
             {
