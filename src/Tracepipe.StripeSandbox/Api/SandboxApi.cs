@@ -76,7 +76,7 @@ internal static class SandboxApi
         })));
     }
 
-    private static Func<HttpContext, Task<IResult>> For(Func<Account, JsonObject, JsonObject> answer) => http => AnswerAsync(http, answer);
+    private static RequestDelegate For(Func<Account, JsonObject, JsonObject> answer) => async http => await (await AnswerAsync(http, answer)).ExecuteAsync(http);
 
     private static async Task<IResult> AnswerAsync(HttpContext http, Func<Account, JsonObject, JsonObject> answer)
     {
