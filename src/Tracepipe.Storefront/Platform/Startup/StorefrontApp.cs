@@ -42,13 +42,14 @@ internal sealed class StorefrontApp : IAsyncDisposable
         var parts = new List<IAsyncDisposable>();
         try
         {
-            var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
             {
                 Args = command.Rest,
                 ContentRootPath = Paths.Project,
                 WebRootPath = Path.Combine(Paths.Project, "wwwroot"),
                 ApplicationName = typeof(StorefrontApp).Assembly.GetName().Name,
             });
+            builder.WebHost.UseKestrelHttpsConfiguration(); // the slim builder leaves it out, with IIS, QUIC and what a hosting environment may inject
             builder.Configuration.AddEnvironmentAliases();
             configure?.Invoke(builder);
             builder.Services.AddSingleton(command);
