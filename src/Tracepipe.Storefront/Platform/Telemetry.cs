@@ -20,13 +20,18 @@ internal sealed class Telemetry(IConfiguration configuration) : IHostedService, 
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (string.IsNullOrWhiteSpace(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) return Task.CompletedTask;
+        if (!string.IsNullOrWhiteSpace(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) Begin();
+        return Task.CompletedTask;
+    }
+
+    // On its own, so that a start without telemetry does not load its libraries.
+    private void Begin()
+    {
         var resource = ResourceBuilder.CreateDefault().AddService("tracepipe");
         traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource)
             .AddSource("Microsoft.AspNetCore", "System.Net.Http", "Npgsql").AddOtlpExporter().Build();
         metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource)
             .AddMeter("Tracepipe", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "System.Runtime", "Npgsql").AddOtlpExporter().Build();
-        return Task.CompletedTask;
     }
 
     public Task StopAsync(CancellationToken cancellationToken)
