@@ -21,7 +21,7 @@ internal static class HostedPages
         services.AddRazorComponents();
         // The components bring form tokens along, whose keys would be written to the home folder; these pages do not use them.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        services.Remove(services.First(s => s.ImplementationType?.Name == "DataProtectionHostedService")); // it makes such a key at the start, whoever protects
+        services.Remove(services.Single(s => s.ImplementationType?.Name is "DataProtectionHostedService")); // makes such a key at the start, whoever protects
         return services;
     }
 

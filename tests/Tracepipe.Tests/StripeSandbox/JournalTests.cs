@@ -152,6 +152,17 @@ public sealed class JournalTests : IAsyncLifetime
         Assert.Contains("Sandbox__IUnderstand", errors, StringComparison.Ordinal);
     }
 
+    // Seen to fail when the framework made a key of its own at the start.
+    [Fact]
+    public async Task It_leaves_nothing_in_the_home_folder()
+    {
+        var home = Directory.CreateDirectory(Path.Combine(_folder, "home")).FullName;
+        _process = await SandboxProcess.StartAsync(_folder, environment: ("HOME", home));
+        var client = new SandboxClient(_process.Url);
+        (await client.PostAsync("/v1/customers", "email=ada@example.com")).Ok();
+        Assert.Empty(Directory.EnumerateFileSystemEntries(home));
+    }
+
     private string Journal => Path.Combine(_folder, "journal.jsonl");
 
     private async Task<SandboxClient> StartAsync(SandboxClient? before = null)
