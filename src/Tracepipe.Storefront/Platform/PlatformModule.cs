@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Extensions.Options;
@@ -23,6 +24,7 @@ internal static class PlatformModule
             kestrel.Limits.MaxRequestBodySize = 1024 * 1024; // uploads and ingest raise it for themselves
         });
         var services = builder.Services;
+        services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         services.AddSingleton(s => new Database(s.GetRequiredService<IConfiguration>()["Database:ConnectionString"]!));
         services.AddSingleton(s => HealthEndpoints.Api(s.GetRequiredService<Database>()));

@@ -5,13 +5,13 @@ namespace Tracepipe.Storefront.Traces;
 
 /// <summary>
 /// The threads that read, hash and write traces: as many as there are cores and no more, and where the system knows priorities of threads (Linux) behind
-/// every other thread of the program: each on a processor of its own, with a small share of it when it is busy, in long turns that any other thread that wakes up
+/// every other thread of the program: each on a processor of its own, with a small share of it when it is busy, in turns that any other thread that wakes up
 /// ends at once. However many uploads arrive, other requests are answered first.
 /// </summary>
 internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 {
     private const int Niceness = 10;
-    private const ulong TurnNanoseconds = 100_000_000; // the longest there is: who asks for shorter turns, as all others do, goes first
+    private const ulong TurnNanoseconds = 3_000_000; // twice that of others: who asks for shorter turns goes first; who asks for much longer ones keeps others from theirs
     private readonly BlockingCollection<Task> waiting = [];
 
     public QuietThreads()
