@@ -11,7 +11,7 @@ namespace Tracepipe.Storefront.Traces;
 internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 {
     private const int Niceness = 10;
-    private const ulong TurnNanoseconds = 3_000_000; // twice that of others: who asks for shorter turns goes first; who asks for much longer ones keeps others from theirs
+    private const ulong TurnNanoseconds = 3_000_000; // on two processors twice that of others: who asks for shorter turns goes first; who asks for much longer ones keeps others from theirs
     private readonly BlockingCollection<Task> waiting = [];
 
     public QuietThreads()

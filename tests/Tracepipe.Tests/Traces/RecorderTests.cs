@@ -1,12 +1,12 @@
 using Tracepipe.Storefront.Traces;
 using Tracepipe.Storefront.Traces.Storage;
-using Xunit;
 
 namespace Tracepipe.Tests.Traces;
 
 /// <summary>What is written behind whoever reads a trace.</summary>
 public sealed class RecorderTests
 {
+    // Seen to fail when the first piece that could not be kept ended the storing of all others.
     [Fact]
     public async Task Who_reads_ahead_of_a_disk_that_is_full_is_told_and_never_waits_for_it()
     {
