@@ -13,9 +13,19 @@ internal sealed class Backend : IDisposable
 {
     private static int next;
 
-    private Backend(HttpClient http, string connectionString, IReadOnlyList<Guid> organizations) => (Http, ConnectionString, Organizations) = (http, connectionString, organizations);
+    /// <param name="address">Where the product is.</param>
+    /// <param name="service">A service key's secret.</param>
+    /// <param name="connectionString">The product's database; empty in a program that asks it nothing.</param>
+    public Backend(string address, string service, string connectionString, IReadOnlyList<Guid> organizations)
+    {
+        (Service, ConnectionString, Organizations) = (service, connectionString, organizations);
+        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = new Uri(address) };
+        Http.DefaultRequestHeaders.Add("X-API-Key", service);
+    }
 
     public HttpClient Http { get; }
+
+    public string Service { get; }
 
     public string ConnectionString { get; }
 
@@ -26,10 +36,8 @@ internal sealed class Backend : IDisposable
         for (var i = 0; i < organizations; i++) await product.NewKeyAsync();
         var database = product.Services.GetRequiredService<Database>();
         var service = (await product.Services.GetRequiredService<ServiceKeys>().CreateAsync("Bench", CancellationToken.None)).Secret;
-        var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = new Uri(product.Address) };
-        http.DefaultRequestHeaders.Add("X-API-Key", service);
         var all = await Sql.ListAsync<Guid>(database.ConnectionString, "select id from organizations order by id");
-        return new Backend(http, database.ConnectionString, all);
+        return new Backend(product.Address, service, database.ConnectionString, all);
     }
 
     /// <summary>A request with so many events that nobody has sent before.</summary>

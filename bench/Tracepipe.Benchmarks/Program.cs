@@ -15,9 +15,15 @@ var benchmarks = new Dictionary<string, Func<int?, Task>>(StringComparer.Ordinal
     ["traces"] = _ => TraceBenchmark.RunAsync(), // taking a 1 GB trace in against a bare pass of the JSON reader, and other languages' parsers
 };
 
+// The benchmarks' own other programs.
 if (args is ["uploads", var role, var address, var key])
 {
-    await UploadBenchmark.ServeAsync(role, address, key); // the benchmark's own other programs
+    await UploadBenchmark.ServeAsync(role, address, key);
+    return 0;
+}
+if (args is ["holds", var product, var service, var organizations])
+{
+    await HoldBenchmark.ServeAsync(product, service, organizations);
     return 0;
 }
 if (args is not [var name, ..] || args.Length > 2 || !benchmarks.TryGetValue(name, out var run) || (args.Length == 2 && !int.TryParse(args[1], out _)))

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -18,12 +17,12 @@ internal static class UploadBenchmark
     {
         await using var product = await Product.StartAsync(("Traces:ParallelUploads", "100"));
         var key = await product.NewKeyAsync();
-        using var callers = Start("others", product.Address, key, isBehind: false);
-        using var uploaders = Start("uploaders", product.Address, key, isBehind: true);
+        using var callers = SideProgram.Start(isBehind: false, "uploads", "others", product.Address, key);
+        using var uploaders = SideProgram.Start(isBehind: true, "uploads", "uploaders", product.Address, key);
         for (var round = 0; round < 6; round++) // warms up: code is compiled anew a few times, with what was seen of its use
         {
-            await CallAsync(callers, AskAsync(uploaders, "send"));
-            await AskAsync(uploaders, "clean");
+            await CallAsync(callers, uploaders.AskAsync("send"));
+            await uploaders.AskAsync("clean");
             await CallAsync(callers, Task.Delay(TimeSpan.FromSeconds(4)));
         }
 
@@ -36,11 +35,11 @@ internal static class UploadBenchmark
             var quiet = await CallAsync(callers, Task.Delay(TimeSpan.FromSeconds(QuietSeconds)));
             Print("quiet", quiet);
             var watch = Stopwatch.StartNew();
-            var uploading = AskAsync(uploaders, "send");
+            var uploading = uploaders.AskAsync("send");
             var beside = await CallAsync(callers, uploading);
             failed += int.Parse(await uploading, CultureInfo.InvariantCulture);
             var elapsed = watch.Elapsed.TotalSeconds;
-            await AskAsync(uploaders, "clean");
+            await uploaders.AskAsync("clean");
             ratios.Add(At(beside, 0.99) / At(quiet, 0.99));
             Print($"beside {Uploads} uploads of 20 MB", beside, string.Create(CultureInfo.InvariantCulture, $"{(double)Uploads * Bytes / 1e6 / elapsed,16:0}{ratios[^1],12:0.0}"));
         }
@@ -59,7 +58,8 @@ internal static class UploadBenchmark
             if (role == "others")
             {
                 var end = Task.Run(Console.In.ReadLine); // the console's own asynchronous reading waits
-                Console.WriteLine(string.Join(' ', (await OthersAsync(http, end)).Select(t => t.ToString("0.###", CultureInfo.InvariantCulture))));
+                SideProgram.Answer(await OthersAsync(http, end));
+                await end;
             }
             else
             {
@@ -72,28 +72,13 @@ internal static class UploadBenchmark
         }
     }
 
-    private static Process Start(string role, string address, string key, bool isBehind)
-    {
-        string[] program = [Environment.ProcessPath!, .. Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? new[] { typeof(UploadBenchmark).Assembly.Location } : [], "uploads", role, address, key];
-        if (isBehind) program = ["chrt", "--idle", "0", .. program];
-        return Process.Start(new ProcessStartInfo(program[0], program[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true }) ?? throw new BenchmarkException($"{program[0]} does not start.");
-    }
-
-    private static async Task<string> AskAsync(Process program, string what)
-    {
-        await program.StandardInput.WriteLineAsync(what);
-        await program.StandardInput.FlushAsync();
-        return await program.StandardOutput.ReadLineAsync() ?? throw new BenchmarkException("A program of the benchmark has ended.");
-    }
-
     /// <summary>Milliseconds of each call until something is over, ascending.</summary>
-    private static async Task<IReadOnlyList<double>> CallAsync(Process callers, Task until)
+    private static async Task<IReadOnlyList<double>> CallAsync(SideProgram callers, Task until)
     {
-        var answer = AskAsync(callers, "begin");
+        var answer = callers.AskAsync("begin");
         await until;
-        await callers.StandardInput.WriteLineAsync("end");
-        await callers.StandardInput.FlushAsync();
-        return [.. (await answer).Split(' ').Select(t => double.Parse(t, CultureInfo.InvariantCulture))];
+        await callers.TellAsync("end");
+        return SideProgram.Times(await answer);
     }
 
     /// <summary>Uploads one file; returns where its session is, or null.</summary>
@@ -109,28 +94,12 @@ internal static class UploadBenchmark
         return answer.StatusCode is HttpStatusCode.Created ? answer.Headers.Location : null;
     }
 
-    /// <summary>Milliseconds of each other request until something is over, ascending; each begins when its time has come and is timed from that moment.</summary>
-    private static async Task<IReadOnlyList<double>> OthersAsync(HttpClient http, Task until)
+    /// <summary>Milliseconds of each other request until something is over, ascending.</summary>
+    private static Task<IReadOnlyList<double>> OthersAsync(HttpClient http, Task until) => Pace.RunAsync(OthersPerSecond, _ => until.IsCompleted, async _ =>
     {
-        var times = new ConcurrentBag<double>();
-        var running = new List<Task>();
-        var watch = Stopwatch.StartNew();
-        for (var i = 0; !until.IsCompleted; i++)
-        {
-            var begun = TimeSpan.FromSeconds((double)i / OthersPerSecond);
-            var wait = begun - watch.Elapsed;
-            if (wait > TimeSpan.Zero) await Task.Delay(wait);
-            running.Add(Task.Run(async () =>
-            {
-                using var answer = await http.GetAsync(new Uri("/v1/users/me", UriKind.Relative));
-                answer.EnsureSuccessStatusCode();
-                times.Add((watch.Elapsed - begun).TotalMilliseconds);
-            }));
-        }
-        await Task.WhenAll(running);
-        await until;
-        return [.. times.Order()];
-    }
+        using var answer = await http.GetAsync(new Uri("/v1/users/me", UriKind.Relative));
+        answer.EnsureSuccessStatusCode();
+    });
 
     private static double At(IReadOnlyList<double> times, double part) => times[(int)(times.Count * part)];
 

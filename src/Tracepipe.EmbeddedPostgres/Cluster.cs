@@ -63,7 +63,7 @@ internal static class Cluster
         var made = await (folder.Command("initdb",
             "--username=" + Superuser, "--pwfile=" + folder.Password, "--auth=scram-sha-256",
             "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-            "--data-checksums", "--no-instructions", durable ? "--sync-method=fsync" : "--no-sync") with { Cluster = draft }).RunAsync(cancel);
+            "--data-checksums", "--wal-segsize=4", "--no-instructions", durable ? "--sync-method=fsync" : "--no-sync") with { Cluster = draft }).RunAsync(cancel);
         if (!made.Succeeded)
         {
             Directory.Delete(draft, recursive: true);
@@ -109,7 +109,10 @@ internal static class Cluster
             ["huge_pages"] = "off",
             ["io_method"] = "sync",
             ["jit"] = "off",
-            ["max_wal_size"] = "512MB",
+            // After a checkpoint every page is logged whole once more, so under load they are minutes apart; and what was written once of the log is written again, since
+            // a new file of it holds up every commit while it is made (a small one for milliseconds).
+            ["max_wal_size"] = "2GB",
+            ["min_wal_size"] = "512MB",
             ["max_logical_replication_workers"] = "0",
             ["timezone"] = "UTC",
             ["log_timezone"] = "UTC",

@@ -14,7 +14,8 @@ internal sealed class LargeBlocks : IMemoryPoolFactory<byte>
     /// <summary>The size of a block in bytes.</summary>
     public const int BlockBytes = 32 * 1024;
 
-    private const int MostKept = 128; // 4 MB; what more is given back is left to the garbage collection
+    /// <summary>16 MB, what some eighty large bodies at a time take; what more is given back is left to the garbage collection, which looks at the whole heap whenever so large pieces come anew.</summary>
+    public const int MostKept = 512;
 
     public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new Pool();
 

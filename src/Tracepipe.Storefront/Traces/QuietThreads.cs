@@ -6,13 +6,14 @@ namespace Tracepipe.Storefront.Traces;
 /// <summary>
 /// The threads that read, hash and write traces: as many as there are cores and no more, and where the system knows priorities of threads (Linux) behind
 /// every other thread of the program: each on a processor of its own, with a small share of it when it is busy, in turns that any other thread that wakes up
-/// ends at once. However many uploads arrive, other requests are answered first.
+/// ends at once. However many uploads arrive, other requests are answered first; and while there are many, half of these threads rest, so that who wakes up finds a processor free.
 /// </summary>
 internal sealed partial class QuietThreads : TaskScheduler, IDisposable
 {
     private const int Niceness = 10;
     private const ulong TurnNanoseconds = 3_000_000; // on two processors twice that of others: who asks for shorter turns goes first; who asks for much longer ones keeps others from theirs
     private readonly BlockingCollection<Task> waiting = [];
+    private readonly ManualResetEventSlim all = new(initialState: true); // not set: the latter half rests
 
     public QuietThreads()
     {
@@ -37,7 +38,18 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
     /// <inheritdoc cref="RunAsync{T}(Func{Task{T}})"/>
     public Task RunAsync(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
 
-    public void Dispose() => waiting.CompleteAdding();
+    /// <summary>Whether half of the threads rest, one at least at work, when they have done what they are at.</summary>
+    public void RestHalf(bool isWished)
+    {
+        if (isWished) all.Reset();
+        else all.Set();
+    }
+
+    public void Dispose()
+    {
+        waiting.CompleteAdding();
+        all.Set();
+    }
 
     protected override void QueueTask(Task task) => waiting.Add(task);
 
@@ -48,7 +60,13 @@ internal sealed partial class QuietThreads : TaskScheduler, IDisposable
     private void Work(int processor)
     {
         StandBack(processor);
-        foreach (var task in waiting.GetConsumingEnumerable()) TryExecuteTask(task);
+        var mayRest = processor >= Math.Max(1, MaximumConcurrencyLevel / 2);
+        while (true)
+        {
+            if (mayRest) all.Wait();
+            if (!waiting.TryTake(out var task, Timeout.Infinite)) return;
+            TryExecuteTask(task);
+        }
     }
 
     // Refused, or a system that knows nothing of it: the threads run as others do.

@@ -11,6 +11,7 @@ internal sealed record Received(Guid Id, byte[] Sha256, long Bytes, TraceSummary
 internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<TracesOptions> options)
 {
     private const int Few = 2;
+    private readonly Lock counting = new();
     private int reading;
 
     private TraceLimits Limits => new() { FileBytes = options.Value.MaxFileBytes, UnpackedBytes = options.Value.MaxUnpackedBytes };
@@ -47,7 +48,7 @@ internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<Tr
     private async Task<(Received? Trace, Problem? Refused)> ReadAsync(Guid id, Stream source, FileStream? keep, CancellationToken cancel)
     {
         // One of many keeps little in memory and is read behind other requests: to find room for all of them at once would keep those waiting.
-        var (hashed, limits) = Interlocked.Increment(ref reading) > Few ? (64 * 1024, Limits with { PieceBytes = 48 * 1024, IsReadBehind = true }) : (256 * 1024, Limits);
+        var (hashed, limits) = Count(1) > Few ? (64 * 1024, Limits with { PieceBytes = 48 * 1024, IsReadBehind = true }) : (256 * 1024, Limits);
         try
         {
             await using var recorder = new Recorder(source, keep, hashed, threads);
@@ -60,7 +61,17 @@ internal sealed class Intake(TraceFiles files, QuietThreads threads, IOptions<Tr
         }
         finally
         {
-            Interlocked.Decrement(ref reading);
+            Count(-1);
+        }
+    }
+
+    private int Count(int more)
+    {
+        lock (counting)
+        {
+            reading += more;
+            threads.RestHalf(reading > Few);
+            return reading;
         }
     }
 

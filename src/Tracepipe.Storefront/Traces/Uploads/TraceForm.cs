@@ -15,6 +15,7 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
     private const int MostFieldBytes = 8_192;
     private const long MostAround = 1_000_000; // fields and boundaries around the file
     private const int BufferBytes = 64 * 1024; // the framework's own 4 kB make sixteen times as many reads of a large file
+    private readonly SemaphoreSlim asking = new(Environment.ProcessorCount); // who begins at once with fifty others lets other requests between
 
     /// <summary>Takes the form of a request's body.</summary>
     /// <param name="allowed">The suites of the caller's key; null: all of them.</param>
@@ -63,7 +64,7 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
                     case "trace" or "input_events" when trace is null:
                         fileName = (disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName)).Value;
                         // Known before the first byte when suite_id comes first, as every sample has it; else asked with the session.
-                        if (suite is not null && await sessions.RefusalOfAsync(caller.OrganizationId, new TraceWish(suite, description, fileName), allowed, announced, cancel) is { } early) return (null, early);
+                        if (suite is not null && await EarlyRefusalOfAsync(caller, new TraceWish(suite, description, fileName), allowed, announced, cancel) is { } early) return (null, early);
                         (trace, var refused) = await intake.ReceiveAsync(id, section.Body, cancel);
                         if (refused is not null) return (null, refused);
                         break;
@@ -90,6 +91,19 @@ internal sealed class TraceForm(TraceSessions sessions, Intake intake, UploadSlo
         finally
         {
             if (trace is not null) files.DropIncoming(id);
+        }
+    }
+
+    private async Task<Problem?> EarlyRefusalOfAsync(Caller caller, TraceWish wish, IReadOnlyList<string>? allowed, long announced, CancellationToken cancel)
+    {
+        await asking.WaitAsync(cancel);
+        try
+        {
+            return await sessions.RefusalOfAsync(caller.OrganizationId, wish, allowed, announced, cancel);
+        }
+        finally
+        {
+            asking.Release();
         }
     }
 
