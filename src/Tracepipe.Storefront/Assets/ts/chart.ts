@@ -185,9 +185,6 @@ mount<HTMLElement>("[data-chart]", (root) => {
 });
 addEventListener("themechange", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-// What Turbo keeps of a page has an empty place for the chart; what a live part brings anew leaves the place alone and an open table open.
+// What Turbo keeps of a page has an empty place for the chart; what a live part brings anew leaves the place alone.
 document.addEventListener("turbo:before-cache", () => { for (const chart of drawn) chart.clear(); });
 document.addEventListener("turbo:before-morph-element", (event) => { if (event.target instanceof Element && event.target.matches("[data-chart-plot]")) event.preventDefault(); });
-document.addEventListener("turbo:before-morph-attribute", (event) => {
-  if (event.detail.attributeName === "open" && event.target instanceof Element && event.target.matches("[data-chart] details")) event.preventDefault();
-});

@@ -125,6 +125,11 @@ document.addEventListener("turbo:before-morph-element", (event) => {
   if (frame instanceof Element && frame.matches("turbo-frame[src]") && fresh && whole(frame) === whole(fresh)) event.preventDefault();
 });
 
+// What somebody has opened to read stays open.
+document.addEventListener("turbo:before-morph-attribute", (event) => {
+  if (event.detail.attributeName === "open" && event.target instanceof HTMLDetailsElement) event.preventDefault();
+});
+
 const asked = new WeakSet<EventTarget>();
 const answered = new WeakSet<EventTarget>();
 document.addEventListener("turbo:before-fetch-request", (event) => {
