@@ -165,6 +165,36 @@ public sealed class PaymentMethodsTests(BrowserFixture browser, TestApp app) : P
         Assert.Equal(1, await OnFileAsync(person));
     }
 
+    // Seen to fail when the click went to what lay under the pointer in the end.
+    [Fact]
+    public async Task A_press_of_Save_counts_also_when_the_form_above_grows_under_the_pointer()
+    {
+        var (page, person, walk) = await OpenAsync();
+        await walk.OpenFormAsync();
+        await walk.Form.FillAsync(Visa);
+        await walk.Form.Save.HoverAsync();
+        await page.Mouse.DownAsync();
+        await page.Locator("[data-card-element]").EvaluateAsync("async place => { place.style.paddingBottom = '200px'; await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); }");
+        await page.Mouse.UpAsync();
+        await Expect(walk.Toast).ToContainTextAsync("Card saved.");
+        Assert.Equal(1, await OnFileAsync(person));
+    }
+
+    // Seen to fail when every press counted, wherever it ended.
+    [Fact]
+    public async Task A_press_that_is_drawn_away_from_Save_saves_nothing()
+    {
+        var (page, person, walk) = await OpenAsync();
+        await walk.OpenFormAsync();
+        await walk.Form.FillAsync(Visa);
+        await walk.Form.Save.HoverAsync();
+        await page.Mouse.DownAsync();
+        await page.Mouse.MoveAsync(700, 100);
+        await page.Mouse.UpAsync();
+        Assert.NotEqual("true", await page.Locator("[data-card-form]").GetAttributeAsync("aria-busy")); // as it is at once when a card is on its way
+        Assert.Equal(0, await OnFileAsync(person));
+    }
+
     [Theory]
     [InlineData(1440)]
     [InlineData(390)]

@@ -38,6 +38,7 @@ internal sealed class PaymentMethodsWalk(IPage page)
     {
         await OpenFormAsync();
         await Form.SaveAsync(number);
+        await Expect(Panel).ToBeHiddenAsync(); // what is said next is about this card, not the one before
         await Expect(Toast).ToContainTextAsync("Card saved.");
     }
 }

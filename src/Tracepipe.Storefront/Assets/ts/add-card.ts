@@ -33,9 +33,23 @@ class CardForm {
       event.preventDefault();
       void this.#confirm();
     });
+    this.#holdPress();
     addEventListener("themechange", () => this.#elements?.update({ appearance: appearance() }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#elements?.update({ appearance: appearance() }));
     document.addEventListener("turbo:before-cache", () => this.#close(false), { once: true });
+  }
+
+  /** Stripe's form changes its height when it pleases: the click stays with the button that was pressed, unless the pointer is drawn away. */
+  #holdPress(): void {
+    let [x, y] = [0, 0];
+    this.#save.addEventListener("pointerdown", (event) => {
+      [x, y] = [event.clientX, event.clientY];
+      this.#save.setPointerCapture(event.pointerId);
+    });
+    this.#save.addEventListener("click", (event) => {
+      const isByPointer = event instanceof PointerEvent && event.pointerType !== "";
+      if (isByPointer && Math.hypot(event.clientX - x, event.clientY - y) > 32) event.preventDefault();
+    });
   }
 
   async #open(): Promise<void> {

@@ -25,8 +25,12 @@ export function listen(calls) {
   tell('hello');
 }
 
-/** Keeps the page informed of the height this document needs. */
+/** Tells the page the height this document needs. */
+export function tellHeight() {
+  tell('height', Math.ceil(document.body.getBoundingClientRect().height));
+}
+
+/** Keeps the page informed of it. */
 export function reportHeight() {
-  const body = document.body;
-  new ResizeObserver(() => tell('height', Math.ceil(body.getBoundingClientRect().height))).observe(body);
+  new ResizeObserver(tellHeight).observe(document.body);
 }

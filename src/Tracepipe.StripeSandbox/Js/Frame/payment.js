@@ -3,7 +3,7 @@
 import { confirm, createPaymentMethod, retrieve } from './api.js';
 import { applyAppearance } from './appearance.js';
 import { brandOf, cvcProblem, digitsOf, expiryProblem, formatExpiry, formatNumber, numberProblem, readExpiry } from './card.js';
-import { listen, reportHeight, tell } from './channel.js';
+import { listen, reportHeight, tell, tellHeight } from './channel.js';
 
 /** @param {string} id @returns {any} */
 const part = (id) => document.getElementById(id);
@@ -149,6 +149,7 @@ listen({
     part('failed').hidden = !problem;
     part('reason').textContent = problem?.message ?? '';
     part('main').hidden = Boolean(problem);
+    tellHeight(); // before it counts as ready: nothing moves under a pointer any more
     return problem ? { error: problem } : {};
   },
   update: configure,
