@@ -31,6 +31,7 @@ if (args is not [var name, ..] || args.Length > 2 || !benchmarks.TryGetValue(nam
     await Console.Error.WriteLineAsync($"Name one of: {string.Join(", ", benchmarks.Keys)}. A number behind close (organizations) or usage (events) makes them shorter.");
     return 1;
 }
+using var group = SchedulingGroup.Enter();
 try
 {
     await run(args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : null);
