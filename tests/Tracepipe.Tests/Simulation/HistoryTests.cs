@@ -27,7 +27,7 @@ public sealed class HistoryTests(SimulationApp app) : IClassFixture<SimulationAp
     public async Task Product_and_rules_agree_to_the_cent_after_each_step()
     {
         var failed = new List<string>();
-        var histories = Long.Or(25, 10_000);
+        var histories = Long.Or(25, Long.To(10_000));
         for (var from = Long.From; from < histories; from += AtOnce)
         {
             // In a long run decades would pass, and cards expire: every so many histories begin anew.
