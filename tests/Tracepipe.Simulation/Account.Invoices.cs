@@ -45,7 +45,7 @@ internal sealed partial class Account
             closed.Add(month);
             foreach (var key in Open(month)) Decide(key, Rounded(key));
             var taken = Take(month);
-            if (!Make(month, taken)) Carry(month, taken);
+            if (!Make(month, taken)) Carry(month, taken, OpenMonth(month.AddMonths(1), Month.Of(now)));
         }
     }
 
@@ -84,7 +84,8 @@ internal sealed partial class Account
         return true;
     }
 
-    private void Carry(DateOnly month, List<Item> taken)
+    /// <param name="next">Usually the month after it; when that one is closed, which late use of a month without any can bring about, the current one.</param>
+    private void Carry(DateOnly month, List<Item> taken, DateOnly next)
     {
         foreach (var item in taken)
         {
@@ -98,7 +99,7 @@ internal sealed partial class Account
             }
             items.RemoveAll(i => item.Number >= 0 && i.Number == item.Number);
             if (defect is Defect.SmallMonthIsLost) continue;
-            items.Add(item.Number >= 0 ? item with { Month = month.AddMonths(1) } : new Item(itemNumber++, month.AddMonths(1), item.Origin, "carried", item.Meter, left, item.Credits, item.Of));
+            items.Add(item.Number >= 0 ? item with { Month = next } : new Item(itemNumber++, next, item.Origin, "carried", item.Meter, left, item.Credits, item.Of));
         }
     }
 

@@ -108,7 +108,7 @@ internal sealed class Settlement(Standings standings, StorageLevels storage)
         var owed = await transaction.ListAsync($"""
             select bill_month, origin_month, meter, unit_price, quantity, credits_minor, metered_minor, held_back_minor, postings, unsettled_since, series,
               case when series > 0 then series else 1 + (select max(o.series) from accruals o where o.organization_id = a.organization_id and o.bill_month = a.bill_month) end
-            from accruals a where organization_id = {organization} and held_back_minor > 0 order by bill_month, meter, unit_price, origin_month
+            from accruals a where organization_id = {organization} and held_back_minor > 0 order by bill_month, meter, unit_price, origin_month, series
             """, Accrual.Read, cancel);
         var paid = 0L;
         var payment = await PayAsync(organization, [.. owed.Select(a => new Owed(a, a.HeldBackMinor, fromCardToo ? BillMonth.Of(now) : null, now))], purse: null, now, transaction, cancel);
