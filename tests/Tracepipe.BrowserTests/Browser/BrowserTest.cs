@@ -10,7 +10,11 @@ namespace Tracepipe.BrowserTests.Browser;
 /// </summary>
 public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
 {
+    // No test needs half of it. Not everything that is asked of a browser has a limit of its own, and one answer that never comes would hold up the whole run.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(4);
+
     private readonly List<IBrowserContext> _contexts = [];
+    private readonly CancellationTokenSource _over = new();
     private readonly ConcurrentQueue<string> _complaints = new();
     private readonly ConcurrentDictionary<IRequest, byte> _underWay = new();
 
@@ -27,6 +31,7 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
     {
         var context = await fixture.Browser.NewContextAsync(options ?? new());
         _contexts.Add(context);
+        if (_contexts.Count == 1) _ = EndAsync(TestContext.Current.TestOutputHelper);
         context.SetDefaultTimeout(30_000);
         await context.ExposeFunctionAsync("reportViolation", (string text) => _complaints.Enqueue(text));
         await context.AddInitScriptAsync(
@@ -56,6 +61,8 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        await _over.CancelAsync();
+        _over.Dispose();
         var failed = TestContext.Current.TestState?.Result == TestResult.Failed;
         var number = 0;
         foreach (var page in _contexts.SelectMany(c => c.Pages))
@@ -68,6 +75,21 @@ public abstract class BrowserTest(BrowserFixture fixture) : IAsyncLifetime
 
     /// <summary>Stops what the test started, after its pages are closed.</summary>
     protected virtual ValueTask CleanUpAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Ends a test that waits for ever: what it waits for fails with the pages that it closes.</summary>
+    private async Task EndAsync(ITestOutputHelper? output)
+    {
+        try
+        {
+            await Task.Delay(Longest, _over.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+        output?.WriteLine($"Ended after {Longest.TotalMinutes:0} minutes, at {string.Join(", ", _contexts.SelectMany(c => c.Pages).Select(p => p.Url))}");
+        foreach (var context in _contexts.ToList()) await context.CloseAsync();
+    }
 
     /// <summary>Whether somebody wants to look at them.</summary>
     protected static bool WantsPictures { get; } = Environment.GetEnvironmentVariable("TRACEPIPE_PICTURES") == "1";

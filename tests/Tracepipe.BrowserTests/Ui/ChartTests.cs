@@ -41,10 +41,14 @@ public sealed class ChartTests(BrowserFixture browser, TestApp app) : ProductTes
         await Expect(table.GetByRole(AriaRole.Row).Nth(1)).ToHaveTextAsync("Nov 3030,0003,0000");
         await IsFlawlessAsync(page, $"ui/chart-table-{width}");
 
-        // The pointer on a day tells its numbers.
-        var box = (await TestApp.EventuallyAsync(() => page.Locator($"#tokens {Plot} .u-over").BoundingBoxAsync(), b => b is not null))!; // a chart is drawn anew after a change of width
-        await page.Mouse.MoveAsync(box.X + (box.Width * 0.985f), box.Y + (box.Height / 2));
-        await Expect(page.Locator($"#tokens {Plot} [data-row]").First).ToHaveTextAsync("claude-sonnet30,000");
+        // The pointer on a day tells its numbers. A chart is drawn anew after a change of width: then the day lies elsewhere.
+        var plot = page.Locator($"#tokens {Plot} .u-over");
+        await TestApp.EventuallyAsync(async () =>
+        {
+            if (await plot.BoundingBoxAsync() is not { } box) return null;
+            await page.Mouse.MoveAsync(box.X + (box.Width * 0.985f), box.Y + (box.Height / 2));
+            return await page.Locator($"#tokens {Plot} [data-row]").First.TextContentAsync();
+        }, told => told?.Trim() == "claude-sonnet30,000");
 
         await page.GotoAsync(Url("/docs"));
         await page.GoBackAsync();
