@@ -12,7 +12,7 @@ using Tracepipe.Storefront.Traces.Storage;
 namespace Tracepipe.Storefront.Traces;
 
 /// <summary>The sessions of organizations: add, list, find, delete. Pages and API call the same verbs.</summary>
-internal sealed partial class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, Suites suites, TimeProvider clock, ILogger<TraceSessions> log)
+internal sealed partial class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, TraceObjects objects, Suites suites, TimeProvider clock, ILogger<TraceSessions> log)
 {
     /// <summary>Under which name uploads are counted.</summary>
     public const string Uploaded = UsageRecords.SessionsUploaded;
@@ -23,6 +23,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
     // By then every node has looked through its whole folder since: a file that was to be erased is gone from all of them.
     private static readonly TimeSpan Elsewhere = TimeSpan.FromHours(2);
     private const int AtOnce = 500;
+    private const int Sends = 3; // of an object that deletions of the same content come between
 
     /// <summary>Whether this may be uploaded: asked before the first byte is taken, and again before the session is made.</summary>
     /// <param name="allowed">The suites of the caller's key; null: all of them.</param>
@@ -41,14 +42,35 @@ internal sealed partial class TraceSessions(Database database, Standings standin
     /// is until the commit, so that who comes back after a crash finds it.
     /// </summary>
     /// <param name="upload">The upload in pieces that it was; it learns its session in the same transaction.</param>
+    /// <exception cref="StorageAwayException">The bucket does not take it.</exception>
     public async Task<(TraceSession? Session, Problem? Refused)> AddAsync(Caller caller, TraceWish wish, Received trace, Guid? upload, CancellationToken cancel)
+    {
+        for (var left = Sends; ; left--)
+        {
+            var sent = await objects.SendAsync(caller.OrganizationId, trace, cancel);
+            var (session, refused) = await AddAsync(caller, wish, trace, upload, sent, cancel);
+            if (session is null && sent is { } unused) await objects.DropAsync(caller.OrganizationId, unused, CancellationToken.None);
+            if (session is not null || refused is not null) return (session, refused);
+            if (left == 1) return (null, Problem.Conflict("Uploads and deletions of the same file have come between each other. Upload it again."));
+        }
+    }
+
+    /// <param name="sent">The object that it is, when it has been sent to the bucket.</param>
+    /// <returns>Neither: the content is not there any more, or what was sent is not; it has to be sent again.</returns>
+    private async Task<(TraceSession? Session, Problem? Refused)> AddAsync(Caller caller, TraceWish wish, Received trace, Guid? upload, Guid? sent, CancellationToken cancel)
     {
         var (organization, now) = (caller.OrganizationId, clock.GetUtcNow());
         await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
         await LockFileAsync(transaction, organization, trace.Sha256, cancel);
-        var first = await transaction.FirstAsync($"""
-            select s.id from trace_sessions s where s.organization_id = {organization} and s.sha256 = {trace.Sha256} order by s.duplicate_of is not null, s.created_at limit 1
-            """, r => (Guid?)r.GetGuid(0), cancel);
+        var (first, isInFolder) = await transaction.FirstAsync($"""
+            select s.id, f.object_id is null from trace_sessions s join trace_files f using (organization_id, sha256)
+            where s.organization_id = {organization} and s.sha256 = {trace.Sha256} order by s.duplicate_of is not null, s.created_at limit 1
+            """, r => ((Guid?)r.GetGuid(0), r.GetBoolean(1)), cancel);
+        if (first is null)
+        {
+            isInFolder = !objects.IsUsed;
+            if (!isInFolder && (sent is null || !await TraceObjects.KeepAsync(organization, sent.Value, transaction, cancel))) return (null, null);
+        }
         var standing = await standings.LockAsync(organization, transaction, cancel);
         if (await storage.RefusalAsync(standing, first is null ? trace.Bytes : 0, transaction, cancel) is { } refusal) return (null, refusal);
         if (first is null)
@@ -56,8 +78,8 @@ internal sealed partial class TraceSessions(Database database, Standings standin
             var charged = await storage.ChangeAsync(organization, trace.Bytes, now, transaction, cancel);
             await transaction.ReadAsync(q =>
             {
-                q.Execute($"insert into trace_files (organization_id, sha256, bytes, stored_at, charged_before) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}, {charged})");
-                q.Execute($"delete from trace_erasures where organization_id = {organization} and sha256 = {trace.Sha256}");
+                q.Execute($"insert into trace_files (organization_id, sha256, bytes, stored_at, charged_before, object_id) values ({organization}, {trace.Sha256}, {trace.Bytes}, {now}, {charged}, {sent}::uuid)");
+                if (isInFolder) q.Execute($"delete from trace_erasures where organization_id = {organization} and sha256 = {trace.Sha256}");
             }, cancel);
         }
         var days = await transaction.FirstAsync($"select keep_days from trace_retention where organization_id = {organization}", r => (int?)r.GetInt32(0), cancel);
@@ -74,7 +96,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
             return (null, Problem.Conflict("This upload has ended meanwhile. Ask for its offset."));
         await UsageRecords.CountAsync(organization, Uploaded, caller.KeyId, wish.SuiteId, now, transaction, cancel);
         await Live.ChangedAsync(transaction, organization, Topic, cancel);
-        await files.KeepAsync(trace.Id, organization, trace.Sha256); // last: what is refused has not been there
+        if (isInFolder) await files.KeepAsync(trace.Id, organization, trace.Sha256); // last: what is refused has not been there
         await transaction.CommitAsync(cancel);
         files.DropIncoming(trace.Id);
         return (new TraceSession(id, wish.SuiteId, description, name, trace.Sha256, trace.Bytes, first, now, keepUntil, HeadOf(trace.Summary)), null);
@@ -223,7 +245,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
             Answer<IReadOnlyList<(Guid Organization, byte[] Sha256)>>? read = null;
             await database.WorkReadAsync(q => read = q.List($"""
                 select f.organization_id, f.sha256 from unnest({organizations}::uuid[], {hashes}::bytea[]) as f (organization_id, sha256)
-                where not exists (select from trace_files k where k.organization_id = f.organization_id and k.sha256 = f.sha256)
+                where not exists (select from trace_files k where k.organization_id = f.organization_id and k.sha256 = f.sha256 and k.object_id is null)
                 """, r => (r.GetGuid(0), r.GetFieldValue<byte[]>(1))), cancel);
             await EraseUnlessUsedAsync(read!.Value, cancel);
         }
@@ -238,21 +260,33 @@ internal sealed partial class TraceSessions(Database database, Standings standin
     {
         await using var transaction = await database.BeginAsync(organization, person: null, cancel);
         await LockFileAsync(transaction, organization, sha256, cancel);
-        if (!await transaction.FirstAsync($"select true from trace_files where organization_id = {organization} and sha256 = {sha256}", r => r.GetBoolean(0), cancel)) files.Erase(organization, sha256);
+        if (!await transaction.FirstAsync($"select true from trace_files where organization_id = {organization} and sha256 = {sha256} and object_id is null", r => r.GetBoolean(0), cancel)) files.Erase(organization, sha256);
         await transaction.ExecuteAsync($"delete from trace_erasures where organization_id = {organization} and sha256 = {sha256}", cancel);
         await transaction.CommitAsync(cancel);
     }
 
-    /// <summary>The file of a session, or null when it was erased in between.</summary>
-    public FileStream? Open(Guid organization, TraceSession session)
+    /// <summary>The file of a session, or why it cannot be had now.</summary>
+    public async Task<(Stream? File, Problem? Refused)> OpenAsync(Guid organization, TraceSession session, CancellationToken cancel)
     {
+        Answer<(bool IsKnown, Guid? Object)>? place = null;
+        await database.ReadAsync(organization, person: null, q => place = q.First($"select object_id from trace_files where organization_id = {organization} and sha256 = {session.Sha256}", r => (true, r.IsDBNull(0) ? (Guid?)null : r.GetGuid(0))), cancel);
         try
         {
-            return files.Read(organization, session.Sha256);
+            var file = place!.Value switch
+            {
+                (false, _) => null,
+                (_, { } id) => await objects.OpenAsync(organization, id, cancel),
+                _ => files.Read(organization, session.Sha256),
+            };
+            return file is null ? (null, Problem.NotFound("Session")) : (file, null);
         }
         catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
         {
-            return null;
+            return (null, Problem.NotFound("Session"));
+        }
+        catch (IOException failure) when (StorageFault.OfReading(failure) is { } fault)
+        {
+            return (null, fault);
         }
     }
 
@@ -279,10 +313,12 @@ internal sealed partial class TraceSessions(Database database, Standings standin
         var gone = await transaction.FirstAsync($"""
             with gone as (
               delete from trace_files f where f.organization_id = {organization} and f.sha256 = any ({hashes.ToArray()})
-                and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.organization_id, f.sha256, f.bytes),
+                and not exists (select 1 from trace_sessions s where s.organization_id = f.organization_id and s.sha256 = f.sha256) returning f.organization_id, f.sha256, f.bytes, f.object_id),
             freed as (
-              insert into trace_erasures (organization_id, sha256, freed_at) select organization_id, sha256, {now} from gone
-              on conflict (organization_id, sha256) do update set freed_at = excluded.freed_at)
+              insert into trace_erasures (organization_id, sha256, freed_at) select organization_id, sha256, {now} from gone where object_id is null
+              on conflict (organization_id, sha256) do update set freed_at = excluded.freed_at),
+            away as (
+              insert into trace_object_erasures (id, organization_id, due_at) select object_id, organization_id, {now} from gone where object_id is not null)
             select coalesce(sum(bytes), 0)::bigint from gone
             """, r => r.GetInt64(0), cancel);
         if (gone > 0) await storage.ChangeAsync(organization, -gone, now, transaction, cancel);

@@ -69,7 +69,9 @@ internal static class TracesApi
     /// <summary>Download the trace as it was sent.</summary>
     internal static async Task<Results<FileStreamHttpResult, ProblemAnswer>> FileAsync(Guid id, Caller caller, TraceSessions sessions, HttpContext context, CancellationToken cancel)
     {
-        if (await sessions.FindAsync(caller.OrganizationId, id, Allowed(context), cancel) is not { } session || sessions.Open(caller.OrganizationId, session) is not { } file) return Problem.NotFound("Session").ToResult();
+        if (await sessions.FindAsync(caller.OrganizationId, id, Allowed(context), cancel) is not { } session) return Problem.NotFound("Session").ToResult();
+        var (file, refused) = await sessions.OpenAsync(caller.OrganizationId, session, cancel);
+        if (file is null) return refused!.ToResult();
         return TypedResults.File(file, "application/octet-stream", session.FileName, session.CreatedAt, new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(session.Sha256)}\""), enableRangeProcessing: true);
     }
 

@@ -21,8 +21,11 @@ internal static class TracesModule
     {
         var services = builder.Services;
         services.AddOptions<TracesOptions>().BindConfiguration("Traces").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<IValidateOptions<TracesOptions>, TracesOptions.Check>();
         services.AddSingleton(s => new TraceFiles(s.GetRequiredService<IOptions<TracesOptions>>().Value.Folder is { Length: > 0 } typed
             ? Paths.Typed(typed) : Path.Combine(DatabaseHost.DataFolder(s.GetRequiredService<IConfiguration>()), "traces"), s.GetRequiredService<QuietThreads>()));
+        if (builder.Configuration.GetSection("Traces:Bucket").Get<BucketOptions>() is { Name.Length: > 0 } bucket) services.AddSingleton(_ => new TraceBucket(bucket));
+        services.AddSingleton<TraceObjects>();
         services.AddSingleton<Suites>(s => () => [.. s.GetRequiredService<Catalogs>().Current.Prices.Suites.Select(c => new Suite(c.Id, c.Name))]);
         services.AddSingleton<QuietThreads>();
         services.AddSingleton<Intake>();
@@ -33,6 +36,7 @@ internal static class TracesModule
         services.AddSingleton<SessionReader>();
         services.AddSingleton(new NavItem(NavSection.Main, "Sessions", "/sessions", Lucide.Layers, 30, Permissions.SessionsRead));
         services.AddHostedService<FolderOwner>(); // before anything is swept
+        services.AddHostedService<BucketCheck>();
         services.AddHostedService<TraceSweeper>();
         return builder;
     }
@@ -46,8 +50,8 @@ internal static class TracesModule
     }
 }
 
-/// <summary>Erases from disk what was deleted, expired or left behind: the clock of the sweeps.</summary>
-internal sealed partial class TraceSweeper(TraceSessions sessions, TraceUploads uploads, TimeProvider clock, ILogger<TraceSweeper> log) : BackgroundService
+/// <summary>Erases what was deleted, expired or left behind: the clock of the sweeps.</summary>
+internal sealed partial class TraceSweeper(TraceSessions sessions, TraceObjects objects, TraceUploads uploads, TimeProvider clock, ILogger<TraceSweeper> log) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -59,6 +63,7 @@ internal sealed partial class TraceSweeper(TraceSessions sessions, TraceUploads 
             {
                 await sessions.ExpireAsync(stoppingToken);
                 await sessions.EraseFreedAsync(stoppingToken);
+                await objects.EraseDueAsync(stoppingToken);
                 await uploads.SweepAsync(stoppingToken);
                 if (clock.GetUtcNow() - looked < TimeSpan.FromHours(1)) continue;
                 await sessions.SweepAsync(stoppingToken);

@@ -17,6 +17,9 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
     /// <summary>Everything on disk but the owner's mark, whole files and arriving ones.</summary>
     public IReadOnlyList<string> OnDisk => Directory.Exists(Folder) ? [.. Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories).Where(f => f != Path.Combine(Folder, FolderOwner.Mark))] : [];
 
+    /// <summary>What all nodes of a derived app are told besides.</summary>
+    protected virtual IReadOnlyDictionary<string, string?> Settings { get; } = new Dictionary<string, string?>(StringComparer.Ordinal);
+
     /// <summary>A valid trace of exactly so many bytes, no two alike.</summary>
     public static byte[] Trace(int bytes)
     {
@@ -76,7 +79,7 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
 
     /// <summary>Another node of the same installation, as a process that can be killed.</summary>
     /// <param name="folder">Where it keeps traces; null: where this one does.</param>
-    public ProductProcess StartNode(string? folder = null, params IReadOnlyList<string> under) => ProductProcess.Start(["--urls", "http://127.0.0.1:0"], new()
+    public ProductProcess StartNode(string? folder = null, params IReadOnlyList<string> under) => ProductProcess.Start(["--urls", "http://127.0.0.1:0"], new(Settings.Select(s => KeyValuePair.Create(s.Key.Replace(":", "__", StringComparison.Ordinal), s.Value)))
     {
         ["ConnectionStrings__Tracepipe"] = ConnectionString,
         ["Database__AllowUnsafeSettings"] = "true",

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Options;
+
 namespace Tracepipe.Storefront.Platform;
 
 /// <summary>
@@ -74,9 +76,10 @@ internal sealed class StorefrontApp : IAsyncDisposable
             if (listen) sandbox?.DeliverTo(app.Urls.First());
             return new StorefrontApp(app, parts, sandbox);
         }
-        catch
+        catch (Exception failure)
         {
             await StopAsync(parts);
+            if (failure is OptionsValidationException wrong) throw new StartupException(string.Join(Environment.NewLine, wrong.Failures), wrong);
             throw;
         }
     }

@@ -20,7 +20,9 @@ internal static class SessionRoutes
 
     private static async Task<IResult> FileAsync(Guid id, HttpContext context, Caller caller, TraceSessions sessions)
     {
-        if (await sessions.FindAsync(caller.OrganizationId, id, allowed: null, context.RequestAborted) is not { } session || sessions.Open(caller.OrganizationId, session) is not { } file) return TypedResults.StatusCode(StatusCodes.Status404NotFound);
+        if (await sessions.FindAsync(caller.OrganizationId, id, allowed: null, context.RequestAborted) is not { } session) return TypedResults.StatusCode(StatusCodes.Status404NotFound);
+        var (file, refused) = await sessions.OpenAsync(caller.OrganizationId, session, context.RequestAborted);
+        if (file is null) return TypedResults.StatusCode(refused!.Status);
         return TypedResults.File(file, "application/octet-stream", session.FileName, session.CreatedAt, new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(session.Sha256)}\""), enableRangeProcessing: true);
     }
 

@@ -18,7 +18,7 @@ internal sealed partial class FolderOwner(Database database, TraceFiles files, T
     /// <exception cref="StartupException">It is another's, or cannot be written.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var ours = await InstallationAsync(cancellationToken);
+        var ours = await Installation.IdAsync(database, clock, cancellationToken);
         try
         {
             if (!File.Exists(MarkPath)) await AdoptAsync(ours, cancellationToken);
@@ -33,16 +33,6 @@ internal sealed partial class FolderOwner(Database database, TraceFiles files, T
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private async Task<Guid> InstallationAsync(CancellationToken cancel)
-    {
-        var (made, now) = (Guid.CreateVersion7(), clock.GetUtcNow());
-        await using var transaction = await database.BeginWorkAsync(cancel);
-        await transaction.ExecuteAsync($"insert into installation (id, made_at) values ({made}, {now}) on conflict do nothing", cancel);
-        var id = await transaction.FirstAsync($"select id from installation", r => r.GetGuid(0), cancel);
-        await transaction.CommitAsync(cancel);
-        return id;
-    }
 
     /// <summary>A folder without a mark is new, or of a version that made none: then it holds at least one trace that the database knows, or none at all.</summary>
     private async Task AdoptAsync(Guid ours, CancellationToken cancel)
@@ -91,7 +81,7 @@ internal sealed partial class FolderOwner(Database database, TraceFiles files, T
     private async Task<bool> HasTracesAsync(CancellationToken cancel)
     {
         Answer<bool>? has = null;
-        await database.WorkReadAsync(q => has = q.First($"select exists (select from trace_files)", r => r.GetBoolean(0)), cancel);
+        await database.WorkReadAsync(q => has = q.First($"select exists (select from trace_files where object_id is null)", r => r.GetBoolean(0)), cancel);
         return has!.Value;
     }
 

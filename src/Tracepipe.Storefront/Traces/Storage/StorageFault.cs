@@ -2,7 +2,7 @@ using Tracepipe.Storefront.Platform;
 
 namespace Tracepipe.Storefront.Traces.Storage;
 
-/// <summary>Tells the faults of a disk, which the operator mends and the sender waits out, from other failures of files and connections.</summary>
+/// <summary>Tells the faults of a disk or a bucket, which the operator mends and the sender waits out, from other failures of files and connections.</summary>
 internal static class StorageFault
 {
     private const int NoSpace = 28; // ENOSPC
@@ -16,11 +16,16 @@ internal static class StorageFault
     private static readonly Problem Full = new(StatusCodes.Status507InsufficientStorage, "unavailable", "The storage of this installation is full. Nothing was stored. Try again later, or tell the operator.", RetryAfter: 300);
     private static readonly Problem Broken = new(StatusCodes.Status503ServiceUnavailable, "unavailable", "The storage of this installation does not take anything now. Nothing was stored. Try again later, or tell the operator.", RetryAfter: 60);
 
-    /// <summary>The answer to a fault; null: the failure is another.</summary>
-    public static Problem? Of(IOException failure) => failure.HResult switch
+    private static readonly Problem Unreadable = new(StatusCodes.Status503ServiceUnavailable, "unavailable", "The storage of this installation does not give this trace now. Try again later, or tell the operator.", RetryAfter: 60);
+
+    /// <summary>The answer to a fault of storing; null: the failure is another.</summary>
+    public static Problem? Of(IOException failure) => failure switch
     {
-        NoSpace or OverQuota or WindowsDiskFull => Full,
-        Failed or ReadOnly or Stale or WindowsFailed => Broken,
+        { HResult: NoSpace or OverQuota or WindowsDiskFull } => Full,
+        { HResult: Failed or ReadOnly or Stale or WindowsFailed } or StorageAwayException => Broken,
         _ => null,
     };
+
+    /// <summary>The answer to a fault of reading; null: the failure is another.</summary>
+    public static Problem? OfReading(IOException failure) => failure is { HResult: Failed or Stale or WindowsFailed } or StorageAwayException ? Unreadable : null;
 }
