@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -31,26 +32,27 @@ public sealed class BucketTests(BucketApp app) : IClassFixture<BucketApp>, IAsyn
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    // Seen to fail when a part was asked for from another place.
     [Fact]
     public async Task What_is_uploaded_lies_in_the_bucket_alone_and_comes_back_whole_and_in_parts()
     {
         var before = app.OnDisk;
-        var file = TracesApp.Trace(Bytes);
+        var file = Encoding.UTF8.GetBytes($"[{string.Join(",\n", Enumerable.Range(0, Bytes / 100).Select(i => $$"""{"ph":"X","ts":{{1_000_000 + i}},"dur":5,"name":"EventDispatch","cat":"devtools.timeline","pid":1,"tid":2}"""))}]"); // no part like another
         var session = await app.UploadAsync(Key, file);
         Assert.Equal(await app.KnownAsync(Organization), await app.ObjectsAsync(Organization));
         Assert.Single(await app.ObjectsAsync(Organization));
         Assert.Equal(before, app.OnDisk);
 
         using var whole = await DownloadAsync(session);
-        Assert.Equal((HttpStatusCode.OK, (long?)Bytes), (whole.StatusCode, whole.Content.Headers.ContentLength));
+        Assert.Equal((HttpStatusCode.OK, (long?)file.Length), (whole.StatusCode, whole.Content.Headers.ContentLength));
         Assert.Equal(file, await whole.Content.ReadAsByteArrayAsync());
-        foreach (var (range, from, length) in new[] { (new RangeHeaderValue(1000, 1999), 1000, 1000), (new RangeHeaderValue(Bytes - 10, null), Bytes - 10, 10), (new RangeHeaderValue(null, 7), Bytes - 7, 7), (new RangeHeaderValue(0, 0), 0, 1) })
+        foreach (var (range, from, length) in new[] { (new RangeHeaderValue(1000, 1999), 1000, 1000), (new RangeHeaderValue(file.Length - 10, null), file.Length - 10, 10), (new RangeHeaderValue(null, 7), file.Length - 7, 7), (new RangeHeaderValue(0, 0), 0, 1) })
         {
             using var part = await DownloadAsync(session, range);
             Assert.Equal(HttpStatusCode.PartialContent, part.StatusCode);
             Assert.Equal(file[from..(from + length)], await part.Content.ReadAsByteArrayAsync());
         }
-        using var beyond = await DownloadAsync(session, new RangeHeaderValue(Bytes, null));
+        using var beyond = await DownloadAsync(session, new RangeHeaderValue(file.Length, null));
         Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, beyond.StatusCode);
     }
 
@@ -68,7 +70,7 @@ public sealed class BucketTests(BucketApp app) : IClassFixture<BucketApp>, IAsyn
         Assert.Equal(await app.KnownAsync(Organization), await app.ObjectsAsync(Organization));
     }
 
-    // Seen to fail when a duplicate was sent, and when the deletion of the first of two erased the object.
+    // Seen to fail when a duplicate was sent.
     [Fact]
     public async Task The_same_content_is_stored_once_and_erased_with_its_last_session()
     {
