@@ -48,15 +48,21 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
                 order by bill_month, organization_id limit {ALook}
                 """, r => (r.GetGuid(0), r.GetFieldValue<DateOnly>(1))), cancel);
             var before = closed;
-            // Months of one organization in their order: what one carries the next one shows. Organizations do not wait for each other.
-            await Parallel.ForEachAsync(due!.Value.GroupBy(d => d.Organization), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancel }, async (months, c) =>
+            // Organizations do not wait for each other.
+            await Parallel.ForEachAsync(due!.Value.GroupBy(d => d.Organization, d => d.Month), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancel }, async (months, c) =>
             {
-                foreach (var (organization, month) in months)
+                // Its months in their order: what one carries the next one shows, also one that had nothing of its own.
+                var organization = months.Key;
+                for (var left = new SortedSet<DateOnly>(months); left.Count > 0;)
                 {
+                    var month = left.Min;
+                    left.Remove(month);
                     try
                     {
-                        await CloseAsync(organization, month, c);
+                        var (isClosed, _, carriedTo) = await CloseOneAsync(organization, month, c);
+                        if (!isClosed) return; // another node is at it
                         Interlocked.Increment(ref closed);
+                        if (carriedTo is { } next && next < current) left.Add(next);
                     }
                     catch (Exception failure) when (Turns.IsOfOne(failure))
                     {
@@ -71,21 +77,23 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
 
     /// <summary>Closes a month of an organization. Closing it again, here or on another node, does nothing.</summary>
     /// <returns>The invoice; null when none was made.</returns>
-    public async Task<Guid?> CloseAsync(Guid organization, DateOnly month, CancellationToken cancel)
+    public async Task<Guid?> CloseAsync(Guid organization, DateOnly month, CancellationToken cancel) => (await CloseOneAsync(organization, month, cancel)).Invoice;
+
+    private async Task<(bool IsClosed, Guid? Invoice, DateOnly? CarriedTo)> CloseOneAsync(Guid organization, DateOnly month, CancellationToken cancel)
     {
         var now = clock.GetUtcNow();
         await using var transaction = await database.BeginWorkAsync(cancel);
         var (standing, _) = await settler.TakeAsync(organization, transaction, cancel); // what was reported in time and is not priced yet
-        if (!await settlement.CloseAsync(standing, month, now, transaction, cancel)) return null;
+        if (!await settlement.CloseAsync(standing, month, now, transaction, cancel)) return default;
         var (items, billTo) = await TakeAsync(organization, month, transaction, cancel);
         await faults.ReachAsync("close.rounded", cancel);
         var invoice = await MakeAsync(organization, month, items, billTo, now, transaction, cancel);
-        if (invoice is null) await CarryAsync(organization, month, items, now, transaction, cancel);
+        var carriedTo = invoice is null ? await CarryAsync(organization, month, items, now, transaction, cancel) : null;
         await faults.ReachAsync("close.made", cancel);
         await transaction.CommitAsync(cancel);
         await faults.ReachAsync("close.committed", cancel);
         push.Bell.Ring();
-        return invoice;
+        return (true, invoice, carriedTo);
     }
 
     /// <summary>Makes an invoice of what this month has come to so far.</summary>
@@ -198,9 +206,10 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
             """);
     }
 
-    private async Task CarryAsync(Guid organization, DateOnly month, IReadOnlyList<Item> items, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
+    /// <returns>Into which month; null when there was nothing.</returns>
+    private async Task<DateOnly?> CarryAsync(Guid organization, DateOnly month, IReadOnlyList<Item> items, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
-        if (items.Count == 0) return;
+        if (items.Count == 0) return null;
         var next = await Accruals.OpenMonthAsync(organization, month.AddMonths(1), now, transaction, cancel);
         await transaction.ReadAsync(q =>
         {
@@ -226,6 +235,7 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
             if (writeOffs.Count > 0) Book.Post(q, organization, writeOffs);
             RecordsOf(q, organization, items);
         }, cancel);
+        return next;
     }
 
     // The records behind what was taken, each behind one accrual. A unit belongs to the month it was granted in, whenever it was committed.
