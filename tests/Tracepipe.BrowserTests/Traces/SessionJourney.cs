@@ -24,6 +24,9 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
         /// <summary>The next piece of an upload is cut after so many bytes; 0: none is.</summary>
         public int CutAfter { get; set; }
 
+        /// <summary>The answer to the next piece does not arrive.</summary>
+        public bool LosesAnswer { get; set; }
+
         /// <summary>A blank of the next piece arrives as a tab: still a trace, but not the one that was sent.</summary>
         public bool Spoils { get; set; }
 
@@ -41,6 +44,7 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
                 {
                     if (!HttpMethods.IsPatch(context.Request.Method)) return rest(context);
                     if (line.CutAfter > 0) context.Request.Body = new Bent(context.Request.Body, (passed, _) => { if (passed >= line.CutAfter) { line.CutAfter = 0; context.Abort(); } });
+                    if (line.LosesAnswer) context.Request.Body = new Bent(context.Request.Body, (_, bytes) => { if (bytes.IsEmpty) { line.LosesAnswer = false; context.Abort(); } });
                     if (line.Spoils) context.Request.Body = new Bent(context.Request.Body, (_, bytes) => { if (line.Spoils && bytes.LastIndexOf((byte)' ') is >= 0 and var at) { bytes[at] = (byte)'\t'; line.Spoils = false; } });
                     return rest(context);
                 });
@@ -107,6 +111,28 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
         await page.GetByLabel("Trace file").SetInputFilesAsync(File(bytes, name));
         await page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Uploaded" })).ToBeVisibleAsync();
+    }
+
+    // Seen to fail when the page took the word that somebody is at it for a failure.
+    [Fact]
+    public async Task An_answer_that_is_lost_is_waited_for()
+    {
+        ExpectedComplaints.Add("net::ERR_");
+        ExpectedComplaints.Add("status of 423");
+        var (page, person) = await SignedInAsync();
+        await page.GotoAsync(Url(person, "/sessions/upload"));
+        var file = Recording(100_000);
+        await page.GetByLabel("Trace file").SetInputFilesAsync(File(file, "lost.json"));
+        await using (await app.HoldContentAsync(person.OrganizationId, file))
+        {
+            app.LosesAnswer = true;
+            var isAtIt = page.WaitForResponseAsync(answer => answer.Status == 423);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true }).ClickAsync();
+            await isAtIt;
+        }
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Uploaded" })).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Open session" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToContainTextAsync("lost.json");
     }
 
     [Fact]

@@ -5,7 +5,6 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
-using Npgsql;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Traces;
 using Tracepipe.Storefront.Traces.Storage;
@@ -151,21 +150,17 @@ public sealed class BucketTests(BucketApp app) : IClassFixture<BucketApp>, IAsyn
     public async Task An_object_that_was_erased_before_its_session_is_made_is_sent_again()
     {
         var file = TracesApp.Trace(Bytes);
-        await using var hold = new NpgsqlConnection(app.ConnectionString);
-        await hold.OpenAsync();
-        await using (var transaction = await hold.BeginTransactionAsync())
+        Task<JsonElement> upload;
+        await using (await app.HoldContentAsync(Organization, file))
         {
-            await using var locking = new NpgsqlCommand($"select pg_advisory_xact_lock(hashtextextended('{Organization:N}{Convert.ToHexStringLower(SHA256.HashData(file))}', 7))", hold, transaction);
-            await locking.ExecuteNonQueryAsync();
-            var upload = app.UploadAsync(Key, file);
+            upload = app.UploadAsync(Key, file);
             await TestApp.EventuallyAsync(() => app.ObjectsAsync(Organization), objects => objects.Count == 1);
             await app.ExecuteAsync($"update trace_object_erasures set due_at = '-infinity' where organization_id = '{Organization}'"); // it has taken for ever
             await app.EraseAsync();
             Assert.Empty(await app.ObjectsAsync(Organization));
-            await transaction.CommitAsync();
-            using var back = await DownloadAsync(await upload);
-            Assert.Equal(file, await back.Content.ReadAsByteArrayAsync());
         }
+        using var back = await DownloadAsync(await upload);
+        Assert.Equal(file, await back.Content.ReadAsByteArrayAsync());
         Assert.Equal(await app.KnownAsync(Organization), await app.ObjectsAsync(Organization));
     }
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Npgsql;
 using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
@@ -65,16 +66,37 @@ public class TracesApp(TestServers servers) : MeteringApp(servers)
         return await TusAsync(key, HttpMethod.Post, new Uri(at ?? Address, "/v1/uploads").ToString(), content: null, ("Upload-Length", file.Length.ToString()), ("Upload-Metadata", said));
     }
 
-    public Task<HttpResponseMessage> PieceAsync(string key, string address, long offset, byte[] piece) =>
-        TusAsync(key, HttpMethod.Patch, address, new ByteArrayContent(piece) { Headers = { ContentType = new("application/offset+octet-stream") } }, ("Upload-Offset", offset.ToString()));
+    public Task<HttpResponseMessage> PieceAsync(string key, string address, long offset, byte[] piece, CancellationToken cancel = default) =>
+        TusAsync(key, HttpMethod.Patch, address, new ByteArrayContent(piece) { Headers = { ContentType = new("application/offset+octet-stream") } }, cancel, ("Upload-Offset", offset.ToString()));
 
-    public async Task<HttpResponseMessage> TusAsync(string key, HttpMethod method, string path, HttpContent? content, params (string, string)[] headers)
+    public Task<HttpResponseMessage> TusAsync(string key, HttpMethod method, string path, HttpContent? content, params (string, string)[] headers) => TusAsync(key, method, path, content, CancellationToken.None, headers);
+
+    private async Task<HttpResponseMessage> TusAsync(string key, HttpMethod method, string path, HttpContent? content, CancellationToken cancel, params (string, string)[] headers)
     {
         using var request = new HttpRequestMessage(method, new Uri(Address, path)) { Content = content };
         request.Headers.Add("X-API-Key", key);
         request.Headers.Add("Tus-Resumable", "1.0.0");
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
-        return await Http.SendAsync(request);
+        return await Http.SendAsync(request, cancel);
+    }
+
+    /// <summary>Keeps the product from making a session of this content, until it is disposed.</summary>
+    public async Task<IAsyncDisposable> HoldContentAsync(Guid organization, byte[] file)
+    {
+        var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync();
+        await using var hold = new NpgsqlCommand($"select pg_advisory_lock(hashtextextended('{organization:N}{Convert.ToHexStringLower(SHA256.HashData(file))}', 7))", connection);
+        await hold.ExecuteNonQueryAsync();
+        return new Held(connection);
+    }
+
+    private sealed class Held(NpgsqlConnection connection) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await using (var letGo = new NpgsqlCommand("select pg_advisory_unlock_all()", connection)) await letGo.ExecuteNonQueryAsync();
+            await connection.DisposeAsync();
+        }
     }
 
     /// <summary>Another node of the same installation, as a process that can be killed.</summary>

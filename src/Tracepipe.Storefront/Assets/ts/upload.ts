@@ -215,7 +215,13 @@ class Uploader {
     if (!id && this.#upload?.url && this.#file) {
       const headers = { "Tus-Resumable": "1.0.0", "Upload-Offset": String(this.#file.size), "Content-Type": "application/offset+octet-stream", RequestVerificationToken: token, Accept: "application/json" };
       try {
-        const asked = await fetch(this.#upload.url, { method: "PATCH", headers, credentials: "same-origin" });
+        let asked = await fetch(this.#upload.url, { method: "PATCH", headers, credentials: "same-origin" });
+        // The request whose answer was lost is still at it.
+        while (asked.status === 423 && this.#isRunning()) {
+          await new Promise((resolve) => setTimeout(resolve, 2000));
+          if (!this.#isRunning()) return;
+          asked = await fetch(this.#upload.url, { method: "PATCH", headers, credentials: "same-origin" });
+        }
         id = asked.headers.get(session) ?? undefined;
         if (!id) {
           this.#shows("failed");

@@ -211,6 +211,7 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
     {
         if (items.Count == 0) return null;
         var next = await Accruals.OpenMonthAsync(organization, month.AddMonths(1), now, transaction, cancel);
+        var isAnyCarried = false;
         await transaction.ReadAsync(q =>
         {
             var writeOffs = new List<Posting>();
@@ -225,6 +226,7 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
                     if (owed > 0) writeOffs.Add(new Posting(cause, [new Leg("receivable", Guid.Empty, owed), new Leg("write_offs", Guid.Empty, -owed)]));
                     continue; // stays behind in its month
                 }
+                isAnyCarried = true;
                 if (item.ItemId is { } known) q.Execute($"update bill_items set bill_month = {next} where organization_id = {organization} and id = {known}");
                 else
                     q.Execute($"""
@@ -235,7 +237,7 @@ internal sealed partial class MonthlyClose(Database database, UsageSettler settl
             if (writeOffs.Count > 0) Book.Post(q, organization, writeOffs);
             RecordsOf(q, organization, items);
         }, cancel);
-        return next;
+        return isAnyCarried ? next : null;
     }
 
     // The records behind what was taken, each behind one accrual. A unit belongs to the month it was granted in, whenever it was committed.

@@ -71,7 +71,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
             if (upload.SessionId is not null) return offset == upload.Received ? (upload, null) : (null, WrongOffset(upload));
             if (offset != upload.Received) return (null, WrongOffset(upload));
             if (announced > upload.Bytes - offset || await WriteAsync(upload, lease, body, cancel) is not { } now) return (null, TooLong(upload));
-            return now.Received < now.Bytes ? (now, null) : await FinishAsync(caller, now, cancel);
+            return now.Received < now.Bytes ? (now, null) : await HoldingAsync(now, lease, () => FinishAsync(caller, now));
         }
         catch (IOException failure) when (StorageFault.Of(failure) is { } fault)
         {
@@ -160,9 +160,48 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
         await transaction.CommitAsync(CancellationToken.None);
     }
 
-    private async Task<(TraceUpload? Upload, Problem? Refused)> FinishAsync(Caller caller, TraceUpload upload, CancellationToken cancel)
+    /// <summary>Keeps others from an upload for as long as something is done with it.</summary>
+    private async Task<T> HoldingAsync<T>(TraceUpload upload, Guid lease, Func<Task<T>> work)
     {
-        var (trace, refused) = await intake.CheckAsync(upload.Id, cancel);
+        using var done = new CancellationTokenSource();
+        var holding = HoldAsync(upload, lease, done.Token);
+        try
+        {
+            return await work();
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await holding;
+        }
+    }
+
+    private async Task HoldAsync(TraceUpload upload, Guid lease, CancellationToken done)
+    {
+        using var timer = new PeriodicTimer(Lease / 3, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(done))
+            {
+                await using var transaction = await database.BeginAsync(upload.OrganizationId, person: null, done);
+                await transaction.ExecuteAsync($"update trace_uploads set leased_until = {clock.GetUtcNow() + Lease} where organization_id = {upload.OrganizationId} and id = {upload.Id} and lease = {lease}", done);
+                await transaction.CommitAsync(done);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // done
+        }
+        catch (NpgsqlException failure)
+        {
+            NotHeld(log, upload.Id, failure); // should another request take it over, only one of them makes the session
+        }
+    }
+
+    // Goes on when the sender is gone, who had to wait for longer than something on the way has patience: all has arrived, and who asks again finds the session.
+    private async Task<(TraceUpload? Upload, Problem? Refused)> FinishAsync(Caller caller, TraceUpload upload)
+    {
+        var (trace, refused) = await intake.CheckAsync(upload.Id, CancellationToken.None);
         if (refused is null && upload.Sha256 is { } said && !said.AsSpan().SequenceEqual(trace!.Sha256))
             refused = Problem.Invalid("sha256", "What has arrived is not what was sent: the SHA-256 differs. Upload the file again.");
         if (refused is not null)
@@ -170,7 +209,7 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
             await ForgetAsync(upload.OrganizationId, upload.Id, CancellationToken.None);
             return (null, refused);
         }
-        var (session, no) = await sessions.AddAsync(caller, upload.Wish, trace!, upload.Id, cancel);
+        var (session, no) = await sessions.AddAsync(caller, upload.Wish, trace!, upload.Id, CancellationToken.None);
         return no is not null ? (null, no) : (upload with { SessionId = session!.Id }, null); // refused: nothing pays for it now; the upload stays and an empty piece tries again
     }
 
@@ -210,6 +249,9 @@ internal sealed partial class TraceUploads(Database database, TraceFiles files, 
 
     private static Problem WrongOffset(TraceUpload upload) => new(StatusCodes.Status409Conflict, "conflict", $"This upload stands at byte {upload.Received}. Go on from there.",
         new Dictionary<string, object?>(StringComparer.Ordinal) { ["offset"] = upload.Received });
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The upload {Id} is not held while it is finished")]
+    private static partial void NotHeld(ILogger log, Guid id, Exception failure);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What arrived of the upload {Id} is not erased from disk yet")]
     private static partial void NotSwept(ILogger log, Guid id, Exception failure);
