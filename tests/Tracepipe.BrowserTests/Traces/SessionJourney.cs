@@ -126,7 +126,8 @@ public sealed partial class SessionJourney(BrowserFixture browser, SessionJourne
         await using (await app.HoldContentAsync(person.OrganizationId, file))
         {
             app.LosesAnswer = true;
-            var isAtIt = page.WaitForResponseAsync(answer => answer.Status == 423);
+            // All has arrived, and the page asks what became of it.
+            var isAtIt = page.WaitForResponseAsync(answer => answer.Status == 423 && answer.Request.Headers["upload-offset"] == file.Length.ToString(CultureInfo.InvariantCulture));
             await page.GetByRole(AriaRole.Button, new() { Name = "Upload", Exact = true }).ClickAsync();
             await isAtIt;
         }
