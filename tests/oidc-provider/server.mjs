@@ -38,8 +38,14 @@ class Memory {
   }
 }
 
+/** A new private key, by way of its text: Node.js 20 waits for itself for ever when its garbage collection meets the maker of a key while that key is exported. */
+function generate(kind, options) {
+  const made = generateKeyPairSync(kind, { ...options, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+  return createPrivateKey(made.privateKey);
+}
+
 function newKey(alg) {
-  const { privateKey } = alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const privateKey = alg === 'ES256' ? generate('ec', { namedCurve: 'P-256' }) : generate('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), alg, use: 'sig' };
 }
 
@@ -152,7 +158,7 @@ const spare = {};
 
 /** A key beside the provider's own, one of each kind, under a new name, and what the key set says of it. */
 function newPublished({ kind, shown }) {
-  const { privateKey } = spare[kind] ??= kind === 'EC' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: kind === 'RSA-1024' ? 1024 : 2048 });
+  const privateKey = spare[kind] ??= kind === 'EC' ? generate('ec', { namedCurve: 'P-256' }) : generate('rsa', { modulusLength: kind === 'RSA-1024' ? 1024 : 2048 });
   const key = privateKey.export({ format: 'jwk' });
   const { kty, crv, x, y, n, e } = key;
   return { key, shown: { kty, crv, x, y, n, e, kid: randomUUID(), ...shown } };

@@ -2,6 +2,7 @@ using Tracepipe.Storefront.Billing;
 using Tracepipe.Storefront.Metering;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Traces;
+using Tracepipe.Storefront.Traces.Storage;
 
 namespace Tracepipe.Storefront.Demo;
 
@@ -48,7 +49,7 @@ internal sealed class DemoTurns(StorefrontApp app, DemoClock clock)
         await Get<MeterExports>().PlanAsync(cancel);
         await Get<MeterExports>().SendAsync(cancel);
         await Get<TraceSessions>().ExpireAsync(cancel);
-        await Get<TraceSessions>().EraseFreedAsync(cancel);
+        await Get<TraceErasures>().EraseFreedAsync(cancel);
         await HearAsync(cancel);
         clock.Pass(Settling);
         await Get<Reconciliation>().RunDueAsync(cancel);

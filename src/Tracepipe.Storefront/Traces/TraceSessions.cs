@@ -12,7 +12,7 @@ using Tracepipe.Storefront.Traces.Storage;
 namespace Tracepipe.Storefront.Traces;
 
 /// <summary>The sessions of organizations: add, list, find, delete. Pages and API call the same verbs.</summary>
-internal sealed partial class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, TraceObjects objects, Suites suites, TimeProvider clock, ILogger<TraceSessions> log)
+internal sealed class TraceSessions(Database database, Standings standings, StorageUse storage, TraceFiles files, TraceObjects objects, Suites suites, TimeProvider clock)
 {
     /// <summary>Under which name uploads are counted.</summary>
     public const string Uploaded = UsageRecords.SessionsUploaded;
@@ -20,9 +20,6 @@ internal sealed partial class TraceSessions(Database database, Standings standin
     /// <summary>What open pages follow.</summary>
     public const string Topic = "sessions";
 
-    // By then every node has looked through its whole folder since: a file that was to be erased is gone from all of them.
-    private static readonly TimeSpan Elsewhere = TimeSpan.FromHours(2);
-    private const int AtOnce = 500;
     private const int Sends = 3; // of an object that deletions of the same content come between
 
     /// <summary>Whether this may be uploaded: asked before the first byte is taken, and again before the session is made.</summary>
@@ -61,7 +58,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
     {
         var (organization, now) = (caller.OrganizationId, clock.GetUtcNow());
         await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
-        await LockFileAsync(transaction, organization, trace.Sha256, cancel);
+        await TraceErasures.LockAsync(transaction, organization, trace.Sha256, cancel);
         var (first, isInFolder) = await transaction.FirstAsync($"""
             select s.id, f.object_id is null from trace_sessions s join trace_files f using (organization_id, sha256)
             where s.organization_id = {organization} and s.sha256 = {trace.Sha256} order by s.duplicate_of is not null, s.created_at limit 1
@@ -157,7 +154,7 @@ internal sealed partial class TraceSessions(Database database, Standings standin
         var (all, only) = (ids.ToArray(), allowed?.ToArray());
         await using var transaction = await database.BeginAsync(organization, caller.PersonId, cancel);
         var hashes = await transaction.ListAsync($"select distinct sha256 from trace_sessions where organization_id = {organization} and id = any ({all}) and ({only}::text[] is null or suite_id = any ({only}::text[])) order by 1", r => r.GetFieldValue<byte[]>(0), cancel);
-        foreach (var hash in hashes) await LockFileAsync(transaction, organization, hash, cancel);
+        foreach (var hash in hashes) await TraceErasures.LockAsync(transaction, organization, hash, cancel);
         var gone = await transaction.ListAsync($"delete from trace_sessions where organization_id = {organization} and id = any ({all}) and ({only}::text[] is null or suite_id = any ({only}::text[])) returning id, file_name", r => (Id: r.GetGuid(0), Name: r.GetString(1)), cancel);
         await ForgetFilesAsync(organization, hashes, now, transaction, cancel);
         foreach (var (id, name) in gone)
@@ -207,62 +204,13 @@ internal sealed partial class TraceSessions(Database database, Standings standin
                 var ids = group.Select(d => d.Id).ToArray();
                 await using var transaction = await database.BeginAsync(group.Key, person: null, cancel);
                 var hashes = await transaction.ListAsync($"select distinct sha256 from trace_sessions where organization_id = {group.Key} and id = any ({ids}) order by 1", r => r.GetFieldValue<byte[]>(0), cancel);
-                foreach (var hash in hashes) await LockFileAsync(transaction, group.Key, hash, cancel);
+                foreach (var hash in hashes) await TraceErasures.LockAsync(transaction, group.Key, hash, cancel);
                 await transaction.ExecuteAsync($"delete from trace_sessions where organization_id = {group.Key} and id = any ({ids})", cancel);
                 await ForgetFilesAsync(group.Key, hashes, now, transaction, cancel);
                 await transaction.CommitAsync(cancel);
             }
             if (due.Value.Count < 200) return;
         }
-    }
-
-    /// <summary>Erases the files whose last session has been deleted, on whichever node that was.</summary>
-    public async Task EraseFreedAsync(CancellationToken cancel)
-    {
-        var now = clock.GetUtcNow();
-        var (organization, sha256) = (Guid.Empty, Array.Empty<byte>());
-        while (true)
-        {
-            Answer<IReadOnlyList<(Guid Organization, byte[] Sha256, DateTimeOffset At)>>? read = null;
-            await database.WorkReadAsync(q => read = q.List($"""
-                select organization_id, sha256, freed_at from trace_erasures where (organization_id, sha256) > ({organization}, {sha256}) order by organization_id, sha256 limit {AtOnce}
-                """, r => (r.GetGuid(0), r.GetFieldValue<byte[]>(1), r.GetFieldValue<DateTimeOffset>(2))), cancel);
-            var freed = read!.Value;
-            // What is not in this folder is in that of another node, which erases it; or a node died between the erasure and its commit.
-            var here = freed.Where(f => f.At <= now - Elsewhere || files.Has(f.Organization, f.Sha256));
-            await EraseUnlessUsedAsync(here.Select(f => (f.Organization, f.Sha256)), cancel);
-            if (freed.Count < AtOnce) return;
-            (organization, sha256, _) = freed[^1];
-        }
-    }
-
-    /// <summary>Erases all files that no session has: what a crash left between disk and database.</summary>
-    public async Task SweepAsync(CancellationToken cancel)
-    {
-        foreach (var some in files.Stored().Chunk(AtOnce))
-        {
-            var (organizations, hashes) = (some.Select(f => f.Organization).ToArray(), some.Select(f => f.Sha256).ToArray());
-            Answer<IReadOnlyList<(Guid Organization, byte[] Sha256)>>? read = null;
-            await database.WorkReadAsync(q => read = q.List($"""
-                select f.organization_id, f.sha256 from unnest({organizations}::uuid[], {hashes}::bytea[]) as f (organization_id, sha256)
-                where not exists (select from trace_files k where k.organization_id = f.organization_id and k.sha256 = f.sha256 and k.object_id is null)
-                """, r => (r.GetGuid(0), r.GetFieldValue<byte[]>(1))), cancel);
-            await EraseUnlessUsedAsync(read!.Value, cancel);
-        }
-    }
-
-    // One that cannot be erased holds up no other.
-    private Task EraseUnlessUsedAsync(IEnumerable<(Guid Organization, byte[] Sha256)> some, CancellationToken cancel) =>
-        Turns.EachAsync(some, f => EraseUnlessUsedAsync(f.Organization, f.Sha256, cancel), (failure, f) => NotErased(log, f.Organization, Convert.ToHexStringLower(f.Sha256), failure));
-
-    // An upload gives its file a name and a row under this lock: without a row, nobody is about to make one. What is uploaded again before its turn comes stays.
-    private async Task EraseUnlessUsedAsync(Guid organization, byte[] sha256, CancellationToken cancel)
-    {
-        await using var transaction = await database.BeginAsync(organization, person: null, cancel);
-        await LockFileAsync(transaction, organization, sha256, cancel);
-        if (!await transaction.FirstAsync($"select true from trace_files where organization_id = {organization} and sha256 = {sha256} and object_id is null", r => r.GetBoolean(0), cancel)) files.Erase(organization, sha256);
-        await transaction.ExecuteAsync($"delete from trace_erasures where organization_id = {organization} and sha256 = {sha256}", cancel);
-        await transaction.CommitAsync(cancel);
     }
 
     /// <summary>The file of a session, or why it cannot be had now.</summary>
@@ -304,10 +252,6 @@ internal sealed partial class TraceSessions(Database database, Standings standin
 
     private static TraceHead HeadOf(TraceSummary summary) => new(summary.Format, summary.Truncated, summary.Events, summary.DurationMs);
 
-    /// <summary>Makes the decision about one content single: to store it, to forget it, to erase it.</summary>
-    private static Task<int> LockFileAsync(Transaction transaction, Guid organization, byte[] sha256, CancellationToken cancel) =>
-        transaction.ExecuteAsync($"select pg_advisory_xact_lock(hashtextextended({organization.ToString("N") + Convert.ToHexStringLower(sha256)}, 7))", cancel);
-
     private async Task ForgetFilesAsync(Guid organization, IReadOnlyList<byte[]> hashes, DateTimeOffset now, Transaction transaction, CancellationToken cancel)
     {
         var gone = await transaction.FirstAsync($"""
@@ -324,7 +268,4 @@ internal sealed partial class TraceSessions(Database database, Standings standin
         if (gone > 0) await storage.ChangeAsync(organization, -gone, now, transaction, cancel);
         await Live.ChangedAsync(transaction, organization, Topic, cancel);
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The trace {Sha256} of {Organization} is deleted, but not erased from disk yet")]
-    private static partial void NotErased(ILogger log, Guid organization, string sha256, Exception failure);
 }

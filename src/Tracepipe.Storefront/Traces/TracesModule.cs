@@ -26,6 +26,7 @@ internal static class TracesModule
             ? Paths.Typed(typed) : Path.Combine(DatabaseHost.DataFolder(s.GetRequiredService<IConfiguration>()), "traces"), s.GetRequiredService<QuietThreads>()));
         if (builder.Configuration.GetSection("Traces:Bucket").Get<BucketOptions>() is { Name.Length: > 0 } bucket) services.AddSingleton(_ => new TraceBucket(bucket));
         services.AddSingleton<TraceObjects>();
+        services.AddSingleton<TraceErasures>();
         services.AddSingleton<Suites>(s => () => [.. s.GetRequiredService<Catalogs>().Current.Prices.Suites.Select(c => new Suite(c.Id, c.Name))]);
         services.AddSingleton<QuietThreads>();
         services.AddSingleton<Intake>();
@@ -51,7 +52,7 @@ internal static class TracesModule
 }
 
 /// <summary>Erases what was deleted, expired or left behind: the clock of the sweeps.</summary>
-internal sealed partial class TraceSweeper(TraceSessions sessions, TraceObjects objects, TraceUploads uploads, TimeProvider clock, ILogger<TraceSweeper> log) : BackgroundService
+internal sealed partial class TraceSweeper(TraceSessions sessions, TraceErasures erasures, TraceObjects objects, TraceUploads uploads, TimeProvider clock, ILogger<TraceSweeper> log) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -62,11 +63,11 @@ internal sealed partial class TraceSweeper(TraceSessions sessions, TraceObjects 
             try
             {
                 await sessions.ExpireAsync(stoppingToken);
-                await sessions.EraseFreedAsync(stoppingToken);
+                await erasures.EraseFreedAsync(stoppingToken);
                 await objects.EraseDueAsync(stoppingToken);
                 await uploads.SweepAsync(stoppingToken);
                 if (clock.GetUtcNow() - looked < TimeSpan.FromHours(1)) continue;
-                await sessions.SweepAsync(stoppingToken);
+                await erasures.SweepAsync(stoppingToken);
                 looked = clock.GetUtcNow();
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException or IOException or UnauthorizedAccessException)

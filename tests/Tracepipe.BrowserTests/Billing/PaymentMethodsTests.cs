@@ -36,6 +36,42 @@ public sealed class PaymentMethodsTests(BrowserFixture browser, TestApp app) : P
         await Expect(walk.Toast).ToHaveCountAsync(0);
     }
 
+    [Fact]
+    public async Task A_press_before_the_script_has_come_is_not_lost()
+    {
+        var (page, person) = await SignedInAsync();
+        var walk = new PaymentMethodsWalk(page);
+        var isHere = new TaskCompletionSource();
+        await page.RouteAsync("**/add-card*", async route =>
+        {
+            await isHere.Task;
+            await route.ContinueAsync();
+        });
+        await page.GotoAsync(Url(person, PaymentMethodsWalk.Path), new() { WaitUntil = WaitUntilState.Commit });
+        await walk.Add.ClickAsync();
+        await Expect(page).ToHaveURLAsync(Url(person, PaymentMethodsWalk.Path) + "?#add-card");
+        isHere.SetResult();
+        await walk.IsOpenAsync();
+    }
+
+    [Fact]
+    public async Task A_link_opens_the_form_and_what_is_closed_stays_closed()
+    {
+        var (page, person) = await SignedInAsync();
+        var walk = new PaymentMethodsWalk(page);
+        await page.GotoAsync(Url(person, "/dashboard"));
+        await page.GetByRole(AriaRole.Link, new() { Name = "Add card", Exact = true }).ClickAsync();
+        await walk.IsOpenAsync();
+        await walk.Panel.GetByRole(AriaRole.Button, new() { Name = "Cancel", Exact = true }).ClickAsync();
+        await Expect(walk.Panel).ToBeHiddenAsync();
+        await Expect(walk.Add).ToBeFocusedAsync();
+        await Expect(page).ToHaveURLAsync(Url(person, PaymentMethodsWalk.Path));
+        await page.ReloadAsync();
+        await Expect(walk.Add).ToBeVisibleAsync();
+        await Expect(walk.Panel).ToBeHiddenAsync();
+        await walk.AddAsync(Visa);
+    }
+
     [Theory]
     [InlineData("4000 0000 0000 0002", "The card was declined.")]
     [InlineData("4000 0000 0000 9995", "not have enough funds")]

@@ -29,6 +29,11 @@ internal sealed class PaymentMethodsWalk(IPage page)
     public async Task OpenFormAsync()
     {
         await Add.ClickAsync();
+        await IsOpenAsync();
+    }
+
+    public async Task IsOpenAsync()
+    {
         await Expect(Panel).ToBeVisibleAsync();
         await Expect(Form.Save).ToBeEnabledAsync();
         await Expect(Form.Number).ToBeVisibleAsync();
@@ -37,6 +42,11 @@ internal sealed class PaymentMethodsWalk(IPage page)
     public async Task AddAsync(string number)
     {
         await OpenFormAsync();
+        await SaveAsync(number);
+    }
+
+    public async Task SaveAsync(string number)
+    {
         await Form.SaveAsync(number);
         await Expect(Panel).ToBeHiddenAsync(); // what is said next is about this card, not the one before
         await Expect(Toast).ToContainTextAsync("Card saved.");

@@ -10,12 +10,12 @@ internal static class Axe
     // What passed is of no interest and, sent over, would cost more than the check itself. Frames of another origin (the card form) are checked, too.
     private const string Prepare = "; axe.configure({ allowedOrigins: ['<unsafe_all_origins>'] });";
     private const string Run = "async rules => JSON.stringify((await axe.run(document, { resultTypes: ['violations'], ...(rules.length ? { runOnly: rules } : {}) })).violations.map(v => `${v.id}: ${v.help} (${v.nodes.slice(0, 3).map(n => `${n.html} ${n.any[0]?.message ?? ''}`).join(' | ')})`))";
-    // Asked again and again: Chromium does not always tell the end of an animation that is over within a frame.
+    // A page that is still coming may have its text before its style. Asked again and again: Chromium does not always tell the end of an animation that is over within a frame.
     private const string Settled = """
         async () => {
           const moving = () => document.getAnimations().filter(a => Number.isFinite(a.effect?.getComputedTiming().endTime) && a.playState === 'running');
-          for (const end = performance.now() + 20_000; moving().length; ) {
-            if (performance.now() > end) throw new Error(`Something moves on and on: ${moving()[0].effect.target?.outerHTML.slice(0, 200)}`);
+          for (const end = performance.now() + 20_000; document.readyState !== 'complete' || moving().length; ) {
+            if (performance.now() > end) throw new Error(`The page is ${document.readyState}, and moves: ${moving()[0]?.effect.target?.outerHTML.slice(0, 200)}`);
             await new Promise(resolve => setTimeout(resolve, 20));
           }
         }

@@ -25,6 +25,7 @@ public sealed class KeyJourney(BrowserFixture browser, TestApp app) : ProductTes
 
         var field = page.GetByLabel("Your new API key");
         await Expect(field).ToBeVisibleAsync();
+        await page.WaitForLoadStateAsync(); // a page without script shows it, too
         var key = await field.InputValueAsync();
         Assert.Matches("^tp_live_[0-9A-Za-z]{38}$", key);
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "“Data pipeline” is ready" })).ToBeVisibleAsync();

@@ -76,6 +76,7 @@ public sealed class SavedCardTests(BrowserFixture fixture, Shop shop) : BrowserT
     {
         var (intent, form) = await OpenAsync();
         await form.SaveAsync("4000 0025 0000 3155");
+        await Assertions.Expect(form.Challenge.GetByRole(AriaRole.Heading, new() { Name = "Is this you?" })).ToBeFocusedAsync();
         var fail = form.Challenge.GetByRole(AriaRole.Button, new() { Name = "Fail authentication" });
         if (how == "button") await fail.ClickAsync();
         else await fail.PressAsync("Escape");

@@ -210,7 +210,7 @@ public sealed class BucketTests(BucketApp app) : IClassFixture<BucketApp>, IAsyn
         await app.DeleteSessionAsync(Key, duplicate);
         await TestApp.EventuallyAsync(async () =>
         {
-            await app.Services.GetRequiredService<TraceSessions>().EraseFreedAsync(CancellationToken.None);
+            await app.Services.GetRequiredService<TraceErasures>().EraseFreedAsync(CancellationToken.None);
             return File.Exists(onDisk);
         }, isThere => !isThere);
 

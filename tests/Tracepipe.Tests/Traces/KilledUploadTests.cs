@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Traces;
+using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Storefront.Traces.Uploads;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Startup;
@@ -81,7 +82,7 @@ public sealed class KilledUploadTests(TracesApp app) : IClassFixture<TracesApp>
         }
         foreach (var file in Directory.EnumerateFiles(Path.Combine(app.Folder, "incoming"))) File.SetLastWriteTimeUtc(file, app.Clock.GetUtcNow().UtcDateTime.AddHours(-1));
         await app.Services.GetRequiredService<TraceUploads>().SweepAsync(CancellationToken.None);
-        await app.Services.GetRequiredService<TraceSessions>().SweepAsync(CancellationToken.None);
+        await app.Services.GetRequiredService<TraceErasures>().SweepAsync(CancellationToken.None);
 
         // A session whose answer was lost may be there. All that are there read back, are on disk once, and are billed; nothing else is.
         var sessions = (await app.ScalarAsync<string[]>($"select array_agg(id || ' ' || encode(sha256, 'hex')) from trace_sessions where organization_id = '{owner.OrganizationId}'")).Select(s => s.Split(' ')).ToList();

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Traces;
+using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Storefront.Traces.Uploads;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
@@ -43,7 +44,7 @@ public sealed class RetentionTests(TracesApp app) : IClassFixture<TracesApp>
             using (var gone = await app.CallAsync(key, $"/v1/sessions/{id}{path}")) await KeysApp.ErrorAsync(gone, 404, "not_found");
         await app.Services.GetRequiredService<TraceSessions>().ExpireAsync(CancellationToken.None);
         Assert.Equal(600, await app.ScalarAsync<long>($"select current_bytes from storage_levels where organization_id = '{person.OrganizationId}'"));
-        await app.Services.GetRequiredService<TraceSessions>().EraseFreedAsync(CancellationToken.None);
+        await app.Services.GetRequiredService<TraceErasures>().EraseFreedAsync(CancellationToken.None);
         Assert.Equal((false, true), (IsOnDisk(soon), IsOnDisk(later)));
         app.Clock.MoveTo(was);
     }
@@ -68,10 +69,10 @@ public sealed class RetentionTests(TracesApp app) : IClassFixture<TracesApp>
         var file = TracesApp.Trace(800);
         var (first, second) = (await app.UploadAsync(key, file), await app.UploadAsync(key, file));
         await app.DeleteSessionAsync(key, first);
-        await app.Services.GetRequiredService<TraceSessions>().EraseFreedAsync(CancellationToken.None);
+        await app.Services.GetRequiredService<TraceErasures>().EraseFreedAsync(CancellationToken.None);
         Assert.True(IsOnDisk(second));
         await app.DeleteSessionAsync(key, second);
-        await app.Services.GetRequiredService<TraceSessions>().EraseFreedAsync(CancellationToken.None);
+        await app.Services.GetRequiredService<TraceErasures>().EraseFreedAsync(CancellationToken.None);
         Assert.False(IsOnDisk(second));
     }
 

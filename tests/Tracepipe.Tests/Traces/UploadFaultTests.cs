@@ -7,6 +7,7 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Tracepipe.Storefront.Platform;
 using Tracepipe.Storefront.Traces;
+using Tracepipe.Storefront.Traces.Storage;
 using Tracepipe.Storefront.Traces.Uploads;
 using Tracepipe.Tests.App;
 using Tracepipe.Tests.Keys;
@@ -184,7 +185,7 @@ public sealed class UploadFaultTests(TracesApp app) : IClassFixture<TracesApp>
         var second = Path.Combine(app.Folder, "incoming", Guid.Parse(finished.Headers.Location!.ToString()[^36..]).ToString("N"));
         await File.WriteAllTextAsync(second, "killed after its commit, a moment ago");
         await app.Services.GetRequiredService<TraceUploads>().SweepAsync(CancellationToken.None);
-        await app.Services.GetRequiredService<TraceSessions>().SweepAsync(CancellationToken.None);
+        await app.Services.GetRequiredService<TraceErasures>().SweepAsync(CancellationToken.None);
         Assert.DoesNotContain([.. orphans, second], File.Exists);
         using var download = await app.CallAsync(key, $"/v1/sessions/{session.GetProperty("id").GetString()}/file");
         Assert.Equal(HttpStatusCode.OK, download.StatusCode);

@@ -26,7 +26,10 @@ class CardForm {
     this.#save = part(panel, "[data-card-save]");
     this.#retry = part(panel, "[data-card-retry]");
     this.#failure = part(panel, "[data-card-error]");
-    this.opener?.addEventListener("click", () => void this.#open());
+    this.opener?.addEventListener("click", (event) => {
+      event.preventDefault();
+      void this.#open();
+    });
     part(panel, "[data-card-cancel]").addEventListener("click", () => this.#close(true));
     this.#retry.addEventListener("click", () => void this.#begin());
     this.#form.addEventListener("submit", (event) => {
@@ -37,6 +40,7 @@ class CardForm {
     addEventListener("themechange", () => this.#elements?.update({ appearance: appearance() }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#elements?.update({ appearance: appearance() }));
     document.addEventListener("turbo:before-cache", () => this.#close(false), { once: true });
+    if (location.hash === `#${panel.id}` && !document.documentElement.hasAttribute("data-turbo-preview")) void this.#open();
   }
 
   /** Stripe's form changes its height when it pleases: the click stays with the button that was pressed, unless the pointer is drawn away. */
@@ -60,7 +64,7 @@ class CardForm {
     if (this.#element === undefined) await this.#begin();
   }
 
-  #close(focusOpener: boolean): void {
+  #close(isByPerson: boolean): void {
     this.#tries++;
     this.#element?.destroy();
     this.#element = this.#elements = undefined;
@@ -68,7 +72,9 @@ class CardForm {
     this.#say("");
     this.panel.hidden = true;
     if (this.opener !== null) this.opener.hidden = false;
-    if (focusOpener) this.opener?.focus();
+    if (!isByPerson) return;
+    this.opener?.focus();
+    history.replaceState(history.state, "", location.pathname); // without the hash that opened it: not open again when the page is read again
   }
 
   /** A setup of our server's, and Stripe's form for it. */
